@@ -1,0 +1,148 @@
+"""The contracts between the host and its plugins: what an extractor, a stream and an engine are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+from mer_plugins.curves import UNIT_SCALE, EmotionCurve, FloatArray, Scale
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mer_plugins.audio import Audio
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractorInfo:
+    """What a plugin says of itself before any of its code is imported.
+
+    Parameters
+    ----------
+    name : str
+        Unique name, as given to ``--plugin``.
+    version : str
+        Changes whenever the same recording would get other values.
+    summary : str
+        One line for lists.
+    kind : str
+        ``"dynamic"`` (a curve that listens), ``"static"`` (one value, held) or ``"trivial"``
+        (does not listen).
+    scale : Scale
+        Native order and range, before the border converts to (valence, arousal) in [-1, 1].
+    sample_rate : int or None
+        The rate the host shall deliver, in Hz; None takes any.
+    window_s, hop_s : float
+        Context of one value and distance of two, in seconds.
+    min_duration_s : float
+        Shorter recordings are refused by the host with one clear line.
+    licence, citation : str
+        SPDX expression of code and weights, and what to cite.
+    checkpoint : str
+        Path of the default weights, absolute or ``package:relative/path``; empty if there are none.
+    checkpoint_sha256 : str
+        Filled in by the host or by the extractor from the file that is in use.
+    """
+
+    name: str
+    version: str
+    summary: str = ""
+    kind: str = "dynamic"
+    scale: Scale = field(default=UNIT_SCALE)
+    sample_rate: int | None = None
+    window_s: float = 0.0
+    hop_s: float = 0.5
+    min_duration_s: float = 0.0
+    licence: str = ""
+    citation: str = ""
+    checkpoint: str = ""
+    checkpoint_sha256: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types, as ``mer plugins --json`` prints them."""
+        return asdict(self)
+
+
+class Extractor(Protocol):
+    """A method that turns a recording into an emotion curve; made with keyword parameters."""
+
+    info: ExtractorInfo
+
+    def __call__(self, audio: Audio) -> EmotionCurve:
+        """Extract the curve of a whole recording."""
+        ...
+
+
+class Stream(Protocol):
+    """One recording on its way through an extractor, block by block."""
+
+    def feed(self, samples: FloatArray) -> EmotionCurve | None:
+        """Take the next mono samples, shape=(n,); return the part of the curve now final."""
+        ...
+
+    def finish(self) -> EmotionCurve:
+        """Say that the recording is over; return the rest of the curve (it may be empty)."""
+        ...
+
+
+@runtime_checkable
+class StreamingExtractor(Protocol):
+    """An extractor that can also run while the music plays; the host then feeds blocks."""
+
+    info: ExtractorInfo
+
+    def __call__(self, audio: Audio) -> EmotionCurve:
+        """Extract the curve of a whole recording."""
+        ...
+
+    def open(self) -> Stream:
+        """Begin a recording at ``info.sample_rate``."""
+        ...
+
+
+@dataclass(frozen=True)
+class ExtractorSpec:
+    """A registration: `factory` is ``"package.module:Class"``, imported only when used."""
+
+    info: ExtractorInfo
+    factory: str
+
+
+@dataclass(frozen=True)
+class WriterSpec:
+    """A further output format: ``write(curve, path)`` writes one curve; `suffix` as ``".csv"``."""
+
+    name: str
+    suffix: str
+    factory: str
+    summary: str = ""
+
+
+CurveWriter = Callable[[EmotionCurve, "Path"], None]
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """A way to spread work over workers; `factory` as in :class:`ExtractorSpec`."""
+
+    name: str
+    factory: str
+    summary: str = ""
+
+
+class Engine(Protocol):
+    """Runs one function over many jobs; nothing a job does may harm another job."""
+
+    def run(
+        self, work: Callable[[J], R], jobs: Iterable[J], lost: Callable[[J, BaseException], R]
+    ) -> Iterator[R]:
+        """Yield one result a job, in any order.
+
+        Jobs are taken from `jobs` as workers get free. ``lost(job, error)`` stands in for the
+        result of a job whose worker died, hung or raised.
+        """
+        ...

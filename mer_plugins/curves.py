@@ -1,0 +1,177 @@
+"""Emotion curves: valence and arousal over time, and the scales they come in.
+
+Conventions
+-----------
+Values are (valence, arousal), in that order, in [-1, 1]. Times are in seconds and mark the start
+of an interval of ``hop_s`` seconds. Data sets and tools use other orders and ranges (Essentia's
+heads and DEAM's static ratings [1, 9], PMEmo [0, 1], MARBLE arousal first); each declares its
+:class:`Scale`, and values are converted once, where they enter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+DIMENSIONS = ("valence", "arousal")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A native value range and column order.
+
+    Parameters
+    ----------
+    low, high : float
+        The ends of the native range of both dimensions; `low` becomes -1 and `high` becomes 1.
+    order : tuple of str
+        The native column order: ``("valence", "arousal")`` or ``("arousal", "valence")``.
+
+    Raises
+    ------
+    ValueError
+        If `low` is not below `high`, or `order` does not name both dimensions once.
+
+    Examples
+    --------
+    >>> Scale(1, 9, ("arousal", "valence")).to_unit(np.array([[9.0, 5.0]]))
+    array([[0., 1.]])
+    """
+
+    low: float = -1.0
+    high: float = 1.0
+    order: tuple[str, str] = DIMENSIONS
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"scale runs from {self.low} to {self.high}: low must be below high")
+        if sorted(self.order) != sorted(DIMENSIONS):
+            raise ValueError(f"order is {self.order}: expected both of {DIMENSIONS}, once each")
+
+    def __str__(self) -> str:
+        return f"({', '.join(self.order)}) in [{self.low:g}, {self.high:g}]"
+
+    def to_unit(self, values: FloatArray) -> FloatArray:
+        """Convert native values, shape=(..., 2), to (valence, arousal) in [-1, 1]."""
+        scaled = 2 * (np.asarray(values, dtype=float) - self.low) / (self.high - self.low) - 1
+        return scaled if self.order == DIMENSIONS else scaled[..., ::-1]
+
+    def from_unit(self, values: FloatArray) -> FloatArray:
+        """Convert (valence, arousal) in [-1, 1], shape=(..., 2), to native values."""
+        ordered = np.asarray(values, dtype=float)
+        ordered = ordered if self.order == DIMENSIONS else ordered[..., ::-1]
+        return (ordered + 1) / 2 * (self.high - self.low) + self.low
+
+
+UNIT_SCALE = Scale()
+
+
+@dataclass(frozen=True, eq=False)
+class EmotionCurve:
+    """Valence and arousal over time.
+
+    Parameters
+    ----------
+    times : np.ndarray, shape=(n,)
+        Start of each interval, in seconds, not negative, strictly increasing.
+    values : np.ndarray, shape=(n, 2)
+        (valence, arousal) of each interval, finite, in [-1, 1].
+    hop_s : float
+        Length of each interval, in seconds, positive.
+    std : np.ndarray, shape=(n, 2), optional
+        Standard deviation of each value, in the same unit, not negative.
+
+    Raises
+    ------
+    ValueError
+        If a shape, an order, a range or a unit is not as above. An empty curve (n = 0) is valid.
+
+    Examples
+    --------
+    >>> curve = EmotionCurve(np.array([0.0, 0.5]), np.array([[0.1, -0.2], [0.3, 0.0]]), 0.5)
+    >>> curve.duration_s
+    1.0
+    >>> curve.valence
+    array([0.1, 0.3])
+    """
+
+    times: FloatArray
+    values: FloatArray
+    hop_s: float
+    std: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        n = _checked_times(self.times)
+        if not (np.isfinite(self.hop_s) and self.hop_s > 0):
+            raise ValueError(f"hop_s is {self.hop_s}: expected a positive number of seconds")
+        _check_pairs("values", self.values, n)
+        if n and np.abs(self.values).max() > 1:
+            worst = self.values.flat[int(np.abs(self.values).argmax())]
+            raise ValueError(
+                f"values reach {worst:g}: expected (valence, arousal) in [-1, 1]; "
+                "convert from the native range with Scale.to_unit"
+            )
+        if self.std is not None:
+            _check_pairs("std", self.std, n)
+            if n and self.std.min() < 0:
+                raise ValueError(f"std reaches {self.std.min():g}: expected no negative value")
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def valence(self) -> FloatArray:
+        """Valence of each interval, shape=(n,), in [-1, 1]."""
+        return self.values[:, 0]
+
+    @property
+    def arousal(self) -> FloatArray:
+        """Arousal of each interval, shape=(n,), in [-1, 1]."""
+        return self.values[:, 1]
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the start of the first interval to the end of the last; 0 if empty."""
+        return float(self.times[-1] - self.times[0] + self.hop_s) if len(self) else 0.0
+
+
+def concatenate(curves: Sequence[EmotionCurve]) -> EmotionCurve:
+    """Join consecutive parts of one curve, as a stream returns them.
+
+    Raises
+    ------
+    ValueError
+        If there is no part, or the parts differ in `hop_s`, overlap or run backwards.
+    """
+    if len({curve.hop_s for curve in curves}) != 1:
+        raise ValueError(f"hops are {[c.hop_s for c in curves]}: expected parts of one hop")
+    has_std = [curve.std is not None for curve in curves]
+    return EmotionCurve(
+        np.concatenate([curve.times for curve in curves]),
+        np.concatenate([curve.values for curve in curves]),
+        curves[0].hop_s,
+        np.concatenate([c.std for c in curves if c.std is not None]) if all(has_std) else None,
+    )
+
+
+def _checked_times(times: FloatArray) -> int:
+    if times.ndim != 1:
+        raise ValueError(f"times have shape {times.shape}: expected (n,)")
+    if len(times) and not np.isfinite(times).all():
+        raise ValueError("times hold NaN or infinity: expected seconds")
+    if len(times) and (times[0] < 0 or (np.diff(times) <= 0).any()):
+        raise ValueError("times must not be negative and must increase strictly")
+    return len(times)
+
+
+def _check_pairs(name: str, pairs: FloatArray, n: int) -> None:
+    if pairs.shape != (n, 2):
+        raise ValueError(f"{name} have shape {pairs.shape}: expected ({n}, 2) for {n} times")
+    if not np.isfinite(pairs).all():
+        raise ValueError(f"{name} hold NaN or infinity: expected finite numbers")

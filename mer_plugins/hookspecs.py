@@ -1,0 +1,29 @@
+"""The whole plugin contract on one screen: hooks a plugin may implement.
+
+Mark an implementation with :data:`mer_plugins.hookimpl` and name its module under the entry-point
+group ``mer_plugins``. Every hook returns a list; the host chains them.
+"""
+
+from __future__ import annotations
+
+import pluggy
+
+from mer_plugins.contracts import EngineSpec, ExtractorSpec, WriterSpec
+
+PROJECT = "mer_plugins"
+hookspec = pluggy.HookspecMarker(PROJECT)
+
+
+@hookspec
+def mer_extractors() -> list[ExtractorSpec]:  # type: ignore[empty-body]
+    """Methods that turn a recording into an emotion curve."""
+
+
+@hookspec
+def mer_writers() -> list[WriterSpec]:  # type: ignore[empty-body]
+    """Formats an emotion curve can be written in, beside JAMS."""
+
+
+@hookspec
+def mer_engines() -> list[EngineSpec]:  # type: ignore[empty-body]
+    """Ways to spread a collection over processes or machines."""
