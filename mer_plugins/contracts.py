@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -139,8 +139,8 @@ class Engine(Protocol):
 
     def run(
         self, work: Callable[[J], R], jobs: Iterable[J], lost: Callable[[J, BaseException], R]
-    ) -> Iterator[R]:
-        """Yield one result a job, in any order.
+    ) -> Generator[R, None, None]:
+        """Yield one result a job, in any order; closing the generator ends the run.
 
         Jobs are taken from `jobs` as workers get free. ``lost(job, error)`` stands in for the
         result of a job whose worker died, hung or raised.

@@ -1,0 +1,174 @@
+"""Replace a file as a whole: locked, atomic, and safe against a crash at any moment.
+
+The new content is written to a hidden file of a fixed name in the same folder, which is also the
+lock. A crash leaves the old file or the new one, and at most that hidden file, which the next
+writer clears away. Where the platform or the file system knows no ``flock``, the hidden file gets
+a name of its own instead: still atomic, but two writers at once may each undo the other's change.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import BinaryIO
+
+HAS_FLOCK = find_spec("fcntl") is not None
+_NO_FLOCK_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
+_OPEN = (
+    os.O_RDWR
+    | os.O_CREAT
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_LONGEST_NAME = 255
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[BinaryIO]:
+    """Open an empty file that becomes `target` when the block ends without an error.
+
+    Inside the block no other writer that uses this function changes `target`, so it is the place
+    to read the old content. Mode bits and, as far as allowed, the owner of the old file are kept.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+        The file to create or replace; its folder must exist. A symbolic link is replaced itself.
+
+    Yields
+    ------
+    typing.BinaryIO
+        An empty file, opened for writing.
+
+    Raises
+    ------
+    OSError
+        If the folder or the disk does not take the file. The old content then stands, and the
+        hidden file is gone.
+    """
+    temp, descriptor = _claim(target)
+    with os.fdopen(descriptor, "wb") as file:
+        try:
+            yield file
+            file.flush()
+            _keep_mode(temp, target)
+            os.fsync(descriptor)
+            _put_in_place(file, temp, target)
+        except BaseException:
+            _remove_own(descriptor, temp)
+            raise
+        finally:
+            # A child forked meanwhile shares the lock and would hold it beyond our closing.
+            _unlock(file)
+    _sync_folder(target.parent)
+
+
+def temp_path(target: Path) -> Path:
+    """Return the hidden file that is both the lock and the new content of `target`."""
+    name = f".{target.name}.tmp"
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = f".{hashlib.blake2b(os.fsencode(target.name), digest_size=16).hexdigest()}.tmp"
+    return target.with_name(name)
+
+
+def _claim(target: Path) -> tuple[Path, int]:
+    temp = temp_path(target)
+    while HAS_FLOCK:
+        descriptor = os.open(temp, _OPEN, 0o666)
+        try:
+            locked = _lock(descriptor)
+            if locked and _is_ready(descriptor, temp):
+                return temp, descriptor
+            if not locked:
+                _remove_own(descriptor, temp)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        if not locked:
+            break
+    own = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    return own, os.open(own, _OPEN | os.O_EXCL, 0o666)
+
+
+def _lock(descriptor: int) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as exc:
+        if exc.errno in _NO_FLOCK_HERE:
+            return False
+        raise
+    return True
+
+
+def _unlock(file: BinaryIO) -> None:
+    if HAS_FLOCK and not file.closed:
+        import fcntl
+
+        with suppress(OSError):
+            fcntl.flock(file.fileno(), fcntl.LOCK_UN)
+
+
+def _is_ready(descriptor: int, temp: Path) -> bool:
+    """Tell whether the locked file is still at its name and empty; clear it away if it is not."""
+    mine = os.fstat(descriptor)
+    if not stat.S_ISREG(mine.st_mode):
+        raise FileExistsError(errno.EEXIST, "a special file is in the way", str(temp))
+    if not _is_at(descriptor, temp):
+        return False
+    if mine.st_size == 0 and mine.st_nlink == 1:
+        return True
+    # Left by a writer that was killed, or a second name of some other file: never written into.
+    os.unlink(temp)
+    return False
+
+
+def _is_at(descriptor: int, temp: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(temp))
+    except FileNotFoundError:
+        return False
+
+
+def _remove_own(descriptor: int, temp: Path) -> None:
+    with suppress(OSError):
+        if _is_at(descriptor, temp):
+            os.unlink(temp)
+
+
+def _keep_mode(temp: Path, target: Path) -> None:
+    try:
+        old = os.stat(target)
+    except FileNotFoundError:
+        return
+    if hasattr(os, "chown"):
+        with suppress(OSError):
+            os.chown(temp, old.st_uid, old.st_gid)
+    os.chmod(temp, stat.S_IMODE(old.st_mode))
+
+
+def _put_in_place(file: BinaryIO, temp: Path, target: Path) -> None:
+    if not HAS_FLOCK:  # Windows renames closed files only
+        file.close()
+    os.replace(temp, target)
+
+
+def _sync_folder(folder: Path) -> None:
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    with suppress(OSError):  # some file systems refuse to sync a folder; the file itself is safe
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

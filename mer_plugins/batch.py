@@ -1,0 +1,144 @@
+"""The pipeline over a collection: what is left to do -> engine -> store, with events for people.
+
+A bad track costs that track only. The JAMS files are the truth about what is done; the index only
+saves reading them. Interrupted at any moment and started again, a run ends as if undisturbed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from mer_plugins.annotate import Job, Outcome, PluginChoice, annotate
+from mer_plugins.collection import Track
+from mer_plugins.contracts import Engine
+from mer_plugins.done_index import DoneIndex, Stamp
+from mer_plugins.errors import PluginError
+from mer_plugins.fingerprints import settings_digest
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked of every track of a run."""
+
+    plugins: tuple[PluginChoice, ...]
+    overwrite: bool = False
+    allow_truncated: bool = False
+    writers: tuple[tuple[str, str], ...] = ()
+
+    def job(self, track: Track) -> Job:
+        """Make the job of one track."""
+        return Job(track, self.plugins, self.overwrite, self.allow_truncated, self.writers)
+
+
+@dataclass
+class Summary:
+    """How many tracks ended how, and the failures by name."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one track."""
+        self.counts[outcome.status] += 1
+        if outcome.status == "failed":
+            self.failures.append((outcome.track.name, outcome.reason))
+
+    def __str__(self) -> str:
+        done, already, failed = (self.counts[k] for k in ("done", "already", "failed"))
+        return f"done {done}, already done {already}, failed {failed}"
+
+
+def run(
+    tracks: Iterable[Track],
+    settings: Settings,
+    engine: Engine,
+    index: DoneIndex,
+    on_outcome: Callable[[Outcome], None],
+    *,
+    strict: bool = False,
+) -> Summary:
+    """Annotate the tracks and tell of each as it ends.
+
+    Parameters
+    ----------
+    tracks : iterable of Track
+        Taken as workers get free, so a million of them need no memory.
+    settings : Settings
+        Plugins and options.
+    engine : Engine
+        Spreads the work.
+    index : DoneIndex
+        Shortcut to what is done.
+    on_outcome : callable
+        Called with each track's outcome, in the order in which they end.
+    strict : bool
+        Whether the first failed track ends the run.
+
+    Raises
+    ------
+    PluginError
+        If a plugin cannot run at all; tracks done so far stay done.
+    """
+    summary = Summary()
+    stamps: dict[Track, Stamp] = {}
+
+    def report(outcome: Outcome) -> None:
+        if outcome.status == "broken":
+            raise PluginError(outcome.reason)
+        _remember(outcome, settings, index, stamps.pop(outcome.track, None))
+        summary.add(outcome)
+        on_outcome(outcome)
+
+    def jobs() -> Iterator[Job]:
+        for track in tracks:
+            stamp = _stamp(track)
+            if not settings.overwrite and stamp and _known(track, settings, index, stamp):
+                report(Outcome(track, "already", plugins=_names(settings)))
+                continue
+            if stamp:
+                stamps[track] = stamp
+            yield settings.job(track)
+
+    with closing(engine.run(annotate, jobs(), _lost)) as outcomes:
+        for outcome in outcomes:
+            report(outcome)
+            if strict and outcome.status == "failed":
+                break
+    return summary
+
+
+def _known(track: Track, settings: Settings, index: DoneIndex, stamp: Stamp) -> bool:
+    return not settings.writers and all(
+        index.is_done(track.jams, c.info.name, settings_digest(c.info, c.decisive), stamp)
+        for c in settings.plugins
+    )
+
+
+def _remember(
+    outcome: Outcome, settings: Settings, index: DoneIndex, stamp: Stamp | None
+) -> None:
+    if outcome.status == "failed" or stamp is None:
+        return
+    for choice in settings.plugins:
+        settings_of = settings_digest(choice.info, choice.decisive)
+        index.remember(outcome.track.jams, choice.info.name, settings_of, stamp)
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    return tuple(choice.info.name for choice in settings.plugins)
+
+
+def _stamp(track: Track) -> Stamp | None:
+    try:
+        return Stamp.of(track.audio)
+    except OSError:
+        return None
+
+
+def _lost(job: Job, error: BaseException) -> Outcome:
+    if isinstance(error, PluginError):
+        return Outcome(job.track, "broken", str(error))
+    return Outcome(job.track, "failed", " ".join(str(error).split()) or type(error).__name__)

@@ -1,0 +1,26 @@
+"""The host's own engines and writers, registered through the same hooks as everything else."""
+
+from __future__ import annotations
+
+from mer_plugins import hookimpl
+from mer_plugins.contracts import EngineSpec, WriterSpec
+
+
+@hookimpl
+def mer_engines() -> list[EngineSpec]:
+    """Register the engines of this package."""
+    return [
+        EngineSpec("local", "mer_plugins.engines.local:LocalEngine", "processes on this machine"),
+        EngineSpec("serial", "mer_plugins.engines.serial:SerialEngine", "no processes; for tests"),
+    ]
+
+
+@hookimpl
+def mer_writers() -> list[WriterSpec]:
+    """Register the formats of this package."""
+    return [
+        WriterSpec("csv", ".csv", "mer_plugins.writers:write_csv", "time,valence,arousal[,std]"),
+        WriterSpec(
+            "audacity", ".txt", "mer_plugins.writers:write_audacity", "Audacity label track"
+        ),
+    ]

@@ -1,0 +1,87 @@
+"""The commands: ``mer-extract`` and the umbrella ``mer``. One short file a command, no logic."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from mer_plugins import __version__
+from mer_plugins.errors import MerError
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+_COMMANDS = {
+    "extract": ("mer_plugins.cli.extract", "Annotate recordings with valence and arousal."),
+    "plot": ("mer_plugins.cli.plot", "Draw the emotion curves of a JAMS file or a recording."),
+    "plugins": ("mer_plugins.cli.plugins", "List the plugins of this environment."),
+    "train": ("mer_plugins.cli.train", "Train a neural plugin on a labelled collection."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they run, so that help comes at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(_COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][1]) for name in sorted(_COMMANDS)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mer")
+def mer() -> None:
+    """Music emotion over time: annotate, compare, train and look.
+
+    \b
+    Examples:
+      mer extract --plugin damff collection/
+      mer plot collection/song.jams -o song.png
+      mer plugins
+    """
+
+
+def main() -> None:
+    """Run ``mer``."""
+    run(mer)
+
+
+def extract_main() -> None:
+    """Run ``mer-extract``, the same as ``mer extract``."""
+    from mer_plugins.cli.extract import command
+
+    run(command, "mer-extract")
+
+
+def run(command: click.Command, name: str | None = None, arguments: list[str] | None = None) -> Any:
+    """Run a command and exit; errors meant for people become one line and exit code 2."""
+    try:
+        code = command.main(args=arguments, prog_name=name, standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        code = USAGE_ERROR
+    except MerError as exc:
+        click.echo(f"error: {exc}", err=True)
+        code = USAGE_ERROR
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough.
+        sys.stderr.close()
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,202 @@
+"""``mer-extract``: annotate recordings with valence and arousal over time."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mer_plugins import __version__
+from mer_plugins.cli.options import parse_parameters, parse_shard
+
+if TYPE_CHECKING:
+    from mer_plugins.annotate import PluginChoice
+    from mer_plugins.batch import Settings, Summary
+    from mer_plugins.collection import Track
+    from mer_plugins.host import PluginHost
+
+NOTHING_FOUND = 3
+
+EPILOG = """
+\b
+Examples:
+  mer-extract --plugin damff collection/            JAMS beside each recording
+  mer-extract --plugin damff -o annotations/ music/ mirror the tree instead
+  mer-extract --plugin damff @list.txt -j 8         one path a line, eight processes
+  find . -name '*.mp3' | mer-extract --plugin damff -
+
+\b
+Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plugin error;
+3 nothing to do was found; 130 interrupted. To go on after an interruption, run the same command.
+"""
+
+
+@click.command(
+    "extract", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("-P", "--plugin", "plugins", multiple=True, required=True, metavar="NAME",
+              help="Plugin to run; may be given several times. `mer plugins` lists them.")
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="Write the JAMS files here, in a mirror of the tree.")
+@click.option("--overwrite", is_flag=True, help="Do again what is already done.")
+@click.option("-j", "--workers", type=click.IntRange(1), metavar="N",
+              help="Worker processes.  [default: number of cores]")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]|mps",
+              help="Where neural plugins run.")
+@click.option("--window", "window_s", type=float, metavar="S",
+              help="Window of the plugin, in seconds.  [default: the plugin's]")
+@click.option("--hop", "hop_s", type=float, metavar="S",
+              help="Hop of the plugin's window, in seconds.  [default: the plugin's]")
+@click.option("-p", "--parameter", "parameters", multiple=True, metavar="KEY=VALUE",
+              help="Parameter of the plugin, such as checkpoint=FILE; may be repeated.")
+@click.option("--writer", "writers", multiple=True, metavar="NAME",
+              help="Write this format too, beside the JAMS: csv, audacity, ...")
+@click.option("--allow-truncated", is_flag=True,
+              help="Annotate what is there of recordings that are cut off.")
+@click.option("--follow", is_flag=True, help="Follow links that lead out of a named folder.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+@click.option("--strict", is_flag=True, help="Stop at the first track that fails.")
+@click.option("--timeout", "timeout_s", type=float, metavar="S",
+              help="Give a track up after so many seconds.  [default: never]")
+@click.option("--engine", default="local", show_default=True, metavar="NAME",
+              help="How work is spread: local, serial, or a plugin's.")
+@click.option("--shard", metavar="I/N", help="Do only the I-th of N parts, I from 1 to N.")
+@click.option("-q", "--quiet", is_flag=True, help="Only failures and the last line.")
+@click.option("--log-json", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Append one JSON object a track to FILE; - for standard output.")
+@click.version_option(__version__, prog_name="mer-extract")
+def command(inputs: tuple[str, ...], **options: Any) -> int:
+    """Annotate recordings with valence and arousal over time, in JAMS.
+
+    INPUT is a recording, a folder (with all below it), a .jams beside its recording, a .m3u,
+    @list.txt, or - for a list on standard input. The JAMS is made beside each recording, or
+    extended if it is there; only this program's own annotation is ever replaced. Tracks whose
+    annotation is up to date are passed over.
+    """
+    from mer_plugins.host import plugin_host
+
+    host = plugin_host()
+    for broken in host.broken:
+        click.echo(
+            f"warning: plugin {broken.name!r} of {broken.distribution} is broken and left out: "
+            f"{broken.reason}",
+            err=True,
+        )
+    settings = _settings(host, options)
+    problems: list[tuple[str, str]] = []
+    tracks = _tracks(inputs, options, problems)
+    if options["dry_run"]:
+        return _dry_run(tracks, settings, problems)
+    return _run(host, tracks, settings, options, problems)
+
+
+def _settings(host: PluginHost, options: dict[str, Any]) -> Settings:
+    from mer_plugins.batch import Settings
+
+    writers = [host.writers.get(name) for name in options["writers"] if name != "jams"]
+    return Settings(
+        plugins=tuple(_choice(host, name, options) for name in dict.fromkeys(options["plugins"])),
+        overwrite=options["overwrite"],
+        allow_truncated=options["allow_truncated"],
+        writers=tuple((writer.suffix, writer.factory) for writer in writers),
+    )
+
+
+def _choice(host: PluginHost, name: str, options: dict[str, Any]) -> PluginChoice:
+    import json
+
+    from mer_plugins.annotate import PluginChoice
+
+    parameters = parse_parameters(options["parameters"])
+    for key in ("window_s", "hop_s"):
+        if options[key] is not None:
+            parameters[key] = options[key]
+    info = host.info(name, parameters)
+    if options["device"] != "auto" and (info.checkpoint or "device" in parameters):
+        parameters["device"] = options["device"]
+    return PluginChoice(info, json.dumps(parameters, sort_keys=True))
+
+
+def _tracks(
+    inputs: tuple[str, ...], options: dict[str, Any], problems: list[tuple[str, str]]
+) -> Iterator[Track]:
+    from mer_plugins.collection import find_tracks
+
+    def problem(shown: str, reason: str) -> None:
+        problems.append((shown, reason))
+        click.echo(f"{shown}: {reason}", err=True)
+
+    stdin = sys.stdin.buffer if "-" in inputs else None
+    found = find_tracks(
+        inputs, options["output"], follow=options["follow"], problem=problem, stdin=stdin
+    )
+    shard = parse_shard(options["shard"])
+    return (track for i, track in enumerate(found) if i % shard[1] == shard[0] - 1)
+
+
+def _dry_run(
+    tracks: Iterable[Track], settings: Settings, problems: list[tuple[str, str]]
+) -> int:
+    from mer_plugins.annotate import is_done
+
+    count = {True: 0, False: 0}
+    for track in tracks:
+        finished = not settings.overwrite and is_done(track, settings.plugins)
+        count[finished] += 1
+        if not finished:
+            click.echo(f"would annotate {track.name} -> {track.jams}")
+    click.echo(f"to do {count[False]}, already done {count[True]}")
+    return _exit_code(sum(count.values()), 0, problems)
+
+
+def _run(
+    host: PluginHost,
+    tracks: Iterator[Track],
+    settings: Settings,
+    options: dict[str, Any],
+    problems: list[tuple[str, str]],
+) -> int:
+    from mer_plugins.batch import run
+    from mer_plugins.cli.progress import Reporter
+    from mer_plugins.done_index import DoneIndex, default_index_path
+    from mer_plugins.host import load_factory
+
+    workers = options["workers"] or len(os.sched_getaffinity(0))
+    spec = host.engines.get(options["engine"])
+    factory = load_factory(spec.factory, f"engine {spec.name!r}")
+    engine = factory(workers=workers, timeout_s=options["timeout_s"])
+    with (
+        DoneIndex(default_index_path()) as index,
+        Reporter(quiet=options["quiet"], log=options["log_json"]) as reporter,
+    ):
+        try:
+            summary = run(
+                reporter.counting(tracks), settings, engine, index, reporter.outcome,
+                strict=options["strict"],
+            )
+        except KeyboardInterrupt:
+            reporter.close()
+            click.echo(
+                f"{reporter.summary}\ninterrupted: run the same command again to go on", err=True
+            )
+            return 130
+    return _finish(summary, problems)
+
+
+def _finish(summary: Summary, problems: list[tuple[str, str]]) -> int:
+    if not summary.counts.total():
+        click.echo("nothing to do: no recording was found", err=True)
+    summary.counts["failed"] += len(problems)
+    click.echo(str(summary))
+    return _exit_code(summary.counts.total(), summary.counts["failed"], problems)
+
+
+def _exit_code(found: int, failed: int, problems: list[tuple[str, str]]) -> int:
+    if failed or problems:
+        return 1
+    return 0 if found else NOTHING_FOUND

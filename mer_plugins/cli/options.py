@@ -1,0 +1,41 @@
+"""Values of command-line options that several commands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+
+def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
+    """Turn ``key=value`` pairs into parameters; a value that reads as JSON is taken as such.
+
+    >>> parse_parameters(["hop_s=0.5", "checkpoint=a.safetensors"])
+    {'hop_s': 0.5, 'checkpoint': 'a.safetensors'}
+    """
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (equals and key.isidentifier()):
+            raise click.BadParameter(f"{pair!r}: expected KEY=VALUE", param_hint="-p")
+        found[key] = _value(value)
+    return found
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """Turn ``I/N`` into (I, N), 1 <= I <= N; None is the whole, (1, 1)."""
+    if text is None:
+        return 1, 1
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise click.BadParameter(f"{text!r}: expected I/N with 1 <= I <= N", param_hint="--shard")
+    return int(part), int(parts)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

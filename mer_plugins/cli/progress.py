@@ -1,0 +1,155 @@
+"""Progress for people: a bar on a terminal, plain lines elsewhere; and a log for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from mer_plugins.batch import Summary
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from mer_plugins.annotate import Outcome
+    from mer_plugins.collection import Track
+
+_PLAIN_EVERY_S = 10.0
+
+
+class Reporter:
+    """Tells of each track as it ends, on stderr; failures always, in one line each.
+
+    Parameters
+    ----------
+    quiet : bool
+        Whether to leave out everything but failures.
+    log : pathlib.Path, optional
+        Where to append one JSON object a track; ``-`` is standard output.
+    """
+
+    def __init__(self, *, quiet: bool, log: Path | None) -> None:
+        self.summary = Summary()
+        self._quiet, self._log_path = quiet, log
+        self._found, self._complete = 0, False
+        self._started = self._told = time.monotonic()
+        self._music_s = 0.0
+        self._bar: Progress | None = None
+        self._log: TextIO | None = None
+
+    def __enter__(self) -> Reporter:
+        if self._log_path is not None:
+            is_stdout = str(self._log_path) == "-"
+            self._log = sys.stdout if is_stdout else self._log_path.open("a", encoding="utf-8")
+        if not self._quiet and sys.stderr.isatty():
+            self._bar = _bar()
+            self._task = self._bar.add_task("annotating", total=None, note="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away and close the log; may be called twice."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        if self._log is not None and self._log is not sys.stdout:
+            self._log.close()
+        self._log = None
+
+    def counting(self, tracks: Iterable[Track]) -> Iterator[Track]:
+        """Pass tracks on and count them, so that progress knows how many there are."""
+        for track in tracks:
+            self._found += 1
+            yield track
+        self._complete = True
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Tell of one track."""
+        self.summary.add(outcome)
+        self._music_s += outcome.duration_s
+        if self._log is not None:
+            self._log.write(json.dumps(_record(outcome)) + "\n")
+            self._log.flush()
+        if outcome.status == "failed":
+            self._line(f"{outcome.track.name}: {short_reason(outcome)}")
+        elif outcome.status == "done" and not self._quiet and self._bar is None:
+            self._line(_described(outcome))
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        elapsed = time.monotonic() - self._started
+        note = f"{self._music_s / max(elapsed, 1e-9):.0f}x real time, {self.summary}"
+        if self._bar is not None:
+            total = self._found if self._complete else None
+            done = self.summary.counts.total()
+            self._bar.update(self._task, completed=done, total=total, note=note)
+        elif not self._quiet and time.monotonic() - self._told > _PLAIN_EVERY_S:
+            self._told = time.monotonic()
+            self._line(f"[{elapsed:.0f} s] {note}")
+
+    def _line(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            click.echo(text, err=True)
+
+
+def short_reason(outcome: Outcome) -> str:
+    """Return an outcome's reason without the path that the line already begins with."""
+    return outcome.reason.removeprefix(f"{outcome.track.audio}: ")
+
+
+def _described(outcome: Outcome) -> str:
+    means = ", ".join(
+        f"{name}: mean valence {valence:+.2f}, arousal {arousal:+.2f}"
+        for name, (valence, arousal) in outcome.means.items()
+    )
+    speed = outcome.duration_s / max(outcome.seconds, 1e-9)
+    return f"{outcome.track.name}  {outcome.duration_s:.1f} s at {speed:.0f}x  {means}"
+
+
+def _record(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "audio": str(outcome.track.audio),
+        "jams": str(outcome.track.jams),
+        "status": outcome.status,
+        "reason": short_reason(outcome),
+        "plugins": list(outcome.plugins),
+        "duration_s": round(outcome.duration_s, 3),
+        "seconds": round(outcome.seconds, 3),
+        "means": {name: [round(x, 4) for x in pair] for name, pair in outcome.means.items()},
+    }
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+    )

@@ -1,0 +1,211 @@
+"""A shortcut to "already done": what was stored where, from which state of which files.
+
+The JAMS files are the truth. The index only spares a second run over a large collection from
+reading them all: it answers yes when recording and JAMS are, by size and time of change, exactly
+those it saw, and otherwise does not know. Deleting it loses nothing, and an index that cannot be
+used never stops a run.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import NamedTuple
+
+_BATCH = 256
+_PATIENCE_S = 5.0
+_TABLE = """
+CREATE TABLE IF NOT EXISTS done_1 (
+    jams BLOB, plugin TEXT, settings TEXT,
+    audio_size INTEGER, audio_mtime_ns INTEGER, jams_size INTEGER, jams_mtime_ns INTEGER,
+    PRIMARY KEY (jams, plugin)
+) WITHOUT ROWID
+"""
+_FIND = """
+SELECT settings, audio_size, audio_mtime_ns, jams_size, jams_mtime_ns
+FROM done_1 WHERE jams = ? AND plugin = ?
+"""
+_KEEP = "INSERT OR REPLACE INTO done_1 VALUES (?, ?, ?, ?, ?, ?, ?)"
+_Key = tuple[bytes, str]
+_State = tuple[str, int, int, int, int]
+
+
+class Stamp(NamedTuple):
+    """Size in bytes and time of last change, in ns, by which a file's state is recognised."""
+
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Stamp:
+        """Take the stamp of a file; OSError if there is none."""
+        found = os.stat(path)
+        return cls(found.st_size, found.st_mtime_ns)
+
+
+def default_index_path() -> Path:
+    """Return ``index.sqlite`` in ``MER_CACHE_DIR`` or else in the user's cache folder."""
+    if folder := os.environ.get("MER_CACHE_DIR"):
+        return Path(folder) / "index.sqlite"
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("mer_plugins")) / "index.sqlite"
+
+
+class DoneIndex:
+    """Remembers which JAMS hold which plugin's result; safe to use from several threads.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The SQLite file; made, with its folder, if need be.
+
+    Attributes
+    ----------
+    problem : str
+        Why the index is out of use, in one line; empty while it works.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.problem = ""
+        self._path = path
+        self._lock = Lock()
+        self._pending: dict[_Key, _State] = {}
+        self._database: sqlite3.Connection | None = None
+        try:
+            self._database = _opened(path)
+        except (OSError, sqlite3.Error) as exc:
+            self._give_up(exc)
+
+    def is_done(
+        self, jams: str | os.PathLike[str], plugin: str, settings: str, audio: Stamp
+    ) -> bool:
+        """Tell whether `jams` certainly holds the result of these settings for this recording.
+
+        Parameters
+        ----------
+        jams : str or os.PathLike
+            Where the result would be stored.
+        plugin, settings : str
+            The plugin's name, and :func:`mer_plugins.fingerprints.settings_digest`.
+        audio : Stamp
+            Of the recording as it is now.
+
+        Returns
+        -------
+        bool
+            False means unknown: read the JAMS.
+        """
+        with self._lock:
+            state = self._state(_key(jams, plugin))
+        if state is None or state[:3] != (settings, *audio):
+            return False
+        try:
+            return state[3:] == Stamp.of(jams)
+        except OSError:
+            return False
+
+    def remember(
+        self, jams: str | os.PathLike[str], plugin: str, settings: str, audio: Stamp
+    ) -> None:
+        """Note that `jams`, as it is now, holds the result of these settings.
+
+        Take `audio` before the recording is read: should it be replaced meanwhile, the index then
+        will not know it. Notes are written in batches, the last by :meth:`close`.
+        """
+        try:
+            state = (settings, *audio, *Stamp.of(jams))
+        except OSError:
+            return
+        with self._lock:
+            self._end_snapshot()
+            self._pending[_key(jams, plugin)] = state
+            if len(self._pending) >= _BATCH:
+                self._flush()
+
+    def close(self) -> None:
+        """Write what is pending and close the file; it may be called twice."""
+        with self._lock:
+            self._flush()
+            self._disconnect()
+
+    def __enter__(self) -> DoneIndex:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _state(self, key: _Key) -> _State | None:
+        if key in self._pending:
+            return self._pending[key]
+        if self._database is None:
+            return None
+        try:
+            # Questions in a row share one snapshot: each of its own would take twice the time.
+            if not self._database.in_transaction:
+                self._database.execute("BEGIN")
+            found: _State | None = self._database.execute(_FIND, key).fetchone()
+        except sqlite3.Error as exc:
+            self._give_up(exc)
+            return None
+        return found
+
+    def _end_snapshot(self) -> None:
+        if self._database is not None:
+            try:
+                self._database.rollback()
+            except sqlite3.Error as exc:
+                self._give_up(exc)
+
+    def _flush(self) -> None:
+        # One short transaction a batch: other runs that share the index never wait for long.
+        rows = [(*key, *state) for key, state in self._pending.items()]
+        self._pending.clear()
+        self._end_snapshot()
+        if self._database is None or not rows:
+            return
+        try:
+            with self._database:
+                self._database.executemany(_KEEP, rows)
+        except sqlite3.Error as exc:
+            self._give_up(exc)
+
+    def _give_up(self, cause: Exception) -> None:
+        self.problem = f"{self._path}: the index of finished tracks is not used ({cause})"
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._database is not None:
+            with suppress(sqlite3.Error):
+                self._database.close()
+        self._database = None
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(path, timeout=_PATIENCE_S, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        with database:
+            database.execute(_TABLE)
+            # Found out now rather than after a batch of results: is it our table, and writable?
+            database.execute("DELETE FROM done_1 WHERE jams = x'' AND jams_mtime_ns = 0")
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def _key(jams: str | os.PathLike[str], plugin: str) -> _Key:
+    # As bytes: a file name need not be valid UTF-8, which SQLite's text must be.
+    return os.fsencode(os.path.abspath(jams)), plugin

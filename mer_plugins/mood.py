@@ -1,0 +1,132 @@
+"""Emotion curves as JAMS annotations of our own, in the standard namespace ``mood_thayer``.
+
+Conventions
+-----------
+An observation's value is [valence, arousal], in [-1, 1], and its duration the hop. Provenance
+stands in flat ``sandbox`` keys, deviations in ``confidence``.
+
+Source: the JAMS schema 0.3.5 and its namespace ``mood/thayer.json``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mer_plugins.curves import DIMENSIONS, UNIT_SCALE, EmotionCurve
+
+NAMESPACE = "mood_thayer"
+STD_KEYS = tuple(f"{dimension}_std" for dimension in DIMENSIONS)
+_TIME_DECIMALS, _VALUE_DECIMALS = 9, 6
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where an annotation comes from: everything needed to tell whether it is still up to date.
+
+    Parameters
+    ----------
+    plugin, plugin_version : str
+        The extractor.
+    fingerprint : str
+        As :func:`mer_plugins.fingerprints.fingerprint` gives it.
+    checkpoint_sha256 : str
+        Of the weights; empty for a method without.
+    scale : str
+        The extractor's native order and range, before conversion to (valence, arousal) in [-1, 1].
+    hop_s : float
+        Distance of two values, in seconds.
+    decoder : str
+        What decoded the recording; decoders differ in where an mp3 begins.
+    host_version : str
+        Version of this package.
+    """
+
+    plugin: str
+    plugin_version: str
+    fingerprint: str
+    checkpoint_sha256: str
+    scale: str
+    hop_s: float
+    decoder: str
+    host_version: str
+
+
+def to_annotation(curve: EmotionCurve, provenance: Provenance) -> dict[str, Any]:
+    """Make a ``mood_thayer`` annotation of plain JSON types.
+
+    Times are rounded to 9 decimals, values and standard deviations to 6. An empty curve gives an
+    annotation without observations, of duration 0.
+    """
+    hop_s = _rounded(curve.hop_s, _TIME_DECIMALS)
+    rows = zip(
+        _rounded(curve.times, _TIME_DECIMALS),
+        _rounded(curve.values, _VALUE_DECIMALS),
+        _confidences(curve),
+        strict=True,
+    )
+    return {
+        "namespace": NAMESPACE,
+        "time": _rounded(curve.times[0], _TIME_DECIMALS) if len(curve) else 0.0,
+        "duration": _rounded(curve.duration_s, _TIME_DECIMALS),
+        "annotation_metadata": _metadata(provenance),
+        "data": [
+            {"time": time, "duration": hop_s, "value": value, "confidence": confidence}
+            for time, value, confidence in rows
+        ],
+        "sandbox": _sandbox(provenance),
+    }
+
+
+def plugin_of(annotation: object) -> str | None:
+    """Return the plugin by which this project wrote `annotation`; None if it is someone else's."""
+    if not isinstance(annotation, dict) or annotation.get("namespace") != NAMESPACE:
+        return None
+    if part(annotation, "annotation_metadata").get("data_source") != "program":
+        return None
+    plugin = part(annotation, "sandbox").get("plugin")
+    return plugin if isinstance(plugin, str) else None
+
+
+def is_own(annotation: object, plugin: str) -> bool:
+    """Tell whether `annotation` is what this project wrote for exactly that plugin."""
+    return plugin_of(annotation) == plugin
+
+
+def part(annotation: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return an object within an annotation; an empty one if there is none."""
+    found = annotation.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _rounded(numbers: Any, decimals: int) -> Any:
+    # Adding zero turns -0.0, which small negative numbers round to, into 0.0.
+    return (np.round(np.asarray(numbers, dtype=float), decimals) + 0.0).tolist()
+
+
+def _confidences(curve: EmotionCurve) -> list[dict[str, float] | None]:
+    if curve.std is None:
+        return [None] * len(curve)
+    return [dict(zip(STD_KEYS, pair, strict=True)) for pair in _rounded(curve.std, _VALUE_DECIMALS)]
+
+
+def _metadata(provenance: Provenance) -> dict[str, Any]:
+    tool = f"{provenance.plugin} {provenance.plugin_version}"
+    return {
+        "curator": {"name": "", "email": ""},
+        "annotator": {},
+        "version": str(provenance.plugin_version),
+        "corpus": "",
+        "annotation_tools": f"mer-plugins {provenance.host_version} / {tool}",
+        "annotation_rules": f"{UNIT_SCALE}; native scale of the plugin {provenance.scale}",
+        "validation": "",
+        "data_source": "program",
+    }
+
+
+def _sandbox(provenance: Provenance) -> dict[str, Any]:
+    fields = asdict(provenance)
+    del fields["host_version"]
+    return {**fields, "hop_s": float(provenance.hop_s)}

@@ -1,0 +1,188 @@
+"""Read ``mood_thayer`` annotations of any origin as emotion curves.
+
+JAMS fixes the order, [valence, arousal], but no range: an annotation that does not come from this
+project may need its :class:`~mer_plugins.curves.Scale` stated.
+
+Source: the JAMS schema 0.3.5 and its namespace ``mood/thayer.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from mer_plugins.curves import UNIT_SCALE, EmotionCurve, FloatArray, Scale
+from mer_plugins.errors import JamsError
+from mer_plugins.mood import NAMESPACE, STD_KEYS, part
+
+_ROUNDING = 1e-9
+_Row = tuple[Any, Any, Any, Any]
+
+
+def from_annotation(annotation: dict[str, Any], scale: Scale | None = None) -> EmotionCurve:
+    """Read any ``mood_thayer`` annotation, sparse or dense, by a program or by people.
+
+    Parameters
+    ----------
+    annotation : dict
+        A JAMS annotation as JSON types.
+    scale : Scale, optional
+        Native order and range of its values (and of their deviations); by default
+        (valence, arousal) in [-1, 1].
+
+    Returns
+    -------
+    EmotionCurve
+        Sorted in time. The hop is the median of the observations' durations or, where they are
+        instants, of their distances. Deviations are read if every observation has them. Without
+        observations the curve is empty, and its hop is ``sandbox.hop_s`` or else 1 s.
+
+    Raises
+    ------
+    JamsError
+        If the namespace is another, an observation is malformed, times repeat or are negative, or
+        values lie outside the scale.
+    """
+    if annotation.get("namespace") != NAMESPACE:
+        raise JamsError(f"namespace is {annotation.get('namespace')!r}: expected {NAMESPACE!r}")
+    rows = _rows(annotation.get("data"))
+    times = _numbers("time", [row[0] for row in rows])
+    order = np.argsort(times, kind="stable")
+    values = _pairs([row[2] for row in rows])[order]
+    std = _std([row[3] for row in rows])
+    hop_s = _hop_s(times[order], _numbers("duration", [row[1] for row in rows]), annotation)
+    return _curve(times[order], values, hop_s, None if std is None else std[order], scale)
+
+
+def curves(
+    jams: dict[str, Any], problem: Callable[[str, str], None] | None = None
+) -> list[tuple[str, EmotionCurve]]:
+    """Read all ``mood_thayer`` annotations of a JAMS, each with a label of its own.
+
+    Parameters
+    ----------
+    jams : dict
+        As :func:`mer_plugins.jams_store.read` gives it.
+    problem : callable, optional
+        Called with (label, reason) for each annotation that cannot be read as it stands, such as
+        one in [1, 9]; the others are still returned. By default the first such one raises.
+
+    Returns
+    -------
+    list of (str, EmotionCurve)
+        In the order of the file. The label is the plugin's name, or else the annotator, the corpus
+        or the data source; where labels repeat, the later ones get a number.
+
+    Raises
+    ------
+    JamsError
+        As :func:`from_annotation`, without `problem`.
+    """
+    found = []
+    for label, annotation in _labelled(jams):
+        try:
+            found.append((label, from_annotation(annotation)))
+        except JamsError as exc:
+            if problem is None:
+                raise JamsError(f"annotation {label!r}: {exc}") from exc
+            problem(label, str(exc))
+    return found
+
+
+def _rows(data: object) -> list[_Row]:
+    keys = ("time", "duration", "value", "confidence")
+    try:
+        if isinstance(data, dict):
+            return list(zip(*(data[key] for key in keys), strict=True))
+        if isinstance(data, list):
+            return [(row["time"], row["duration"], row["value"], row.get(keys[3])) for row in data]
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        raise JamsError(
+            f"observations are malformed ({exc!r}): expected {', '.join(keys)}"
+        ) from exc
+    raise JamsError(f"data is {type(data).__name__}: expected a list or an object of lists")
+
+
+def _numbers(name: str, found: Sequence[object]) -> FloatArray:
+    for number in found:
+        if isinstance(number, bool) or not isinstance(number, int | float | Decimal):
+            raise JamsError(f"an observation's {name} is {number!r}: expected a number")
+    try:
+        return np.array([float(number) for number in found], dtype=float)  # type: ignore[arg-type]
+    except OverflowError as exc:
+        raise JamsError(f"an observation's {name} is too large: {exc}") from exc
+
+
+def _pairs(found: Sequence[object]) -> FloatArray:
+    for pair in found:
+        if not (isinstance(pair, list | tuple) and len(pair) == 2):
+            raise JamsError(f"an observation's value is {pair!r}: expected [valence, arousal]")
+    return _numbers("value", [x for pair in found for x in pair]).reshape(-1, 2)  # type: ignore[attr-defined]
+
+
+def _std(confidences: Sequence[object]) -> FloatArray | None:
+    complete = bool(confidences) and all(
+        isinstance(confidence, dict) and all(key in confidence for key in STD_KEYS)
+        for confidence in confidences
+    )
+    if not complete:
+        return None
+    flat = [confidence[key] for confidence in confidences for key in STD_KEYS]  # type: ignore[index]
+    return _numbers("confidence", flat).reshape(-1, 2)
+
+
+def _hop_s(times: FloatArray, durations: FloatArray, annotation: dict[str, Any]) -> float:
+    if len(times) == 0:
+        return float(_numbers("hop_s", [part(annotation, "sandbox").get("hop_s", 1.0)])[0])
+    lasting = durations[durations > 0]
+    if len(lasting):
+        return float(np.median(lasting))
+    if len(times) > 1:
+        return float(np.median(np.diff(times)))
+    raise JamsError("the only observation has duration 0: expected the length of its interval")
+
+
+def _curve(
+    times: FloatArray, values: FloatArray, hop_s: float, std: FloatArray | None, scale: Scale | None
+) -> EmotionCurve:
+    if scale is not None:
+        values = scale.to_unit(values)
+        std = (
+            None if std is None else np.abs(scale.to_unit(std) - scale.to_unit(np.zeros_like(std)))
+        )
+    if len(values) and not np.abs(values).max() <= 1 + _ROUNDING:
+        native = values if scale is None else scale.from_unit(values)
+        worst = native.flat[int(np.abs(values).argmax())]
+        raise JamsError(
+            f"values reach {worst:g}: expected {scale or UNIT_SCALE}; state the scale they are in, "
+            "for example Scale(1, 9)"
+        )
+    try:
+        return EmotionCurve(times, np.clip(values, -1, 1), hop_s, std)
+    except ValueError as exc:
+        raise JamsError(f"a {NAMESPACE} annotation is malformed: {exc}") from exc
+
+
+def _labelled(jams: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    seen: dict[str, int] = {}
+    for annotation in jams.get("annotations") or []:
+        if isinstance(annotation, dict) and annotation.get("namespace") == NAMESPACE:
+            label = _label(annotation)
+            seen[label] = seen.get(label, 0) + 1
+            yield (label if seen[label] == 1 else f"{label} ({seen[label]})"), annotation
+
+
+def _label(annotation: dict[str, Any]) -> str:
+    metadata = part(annotation, "annotation_metadata")
+    annotator = part(metadata, "annotator")
+    candidates = [
+        part(annotation, "sandbox").get("plugin"),
+        *(annotator.get(key) for key in ("name", "id")),
+        *annotator.values(),
+        metadata.get("corpus"),
+        metadata.get("data_source"),
+    ]
+    return next((text for text in candidates if isinstance(text, str) and text), NAMESPACE)

@@ -1,0 +1,1 @@
+"""Toolkit for neural plugins: features, sliding window, losses, training, checkpoints."""

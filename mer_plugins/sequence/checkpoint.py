@@ -1,0 +1,151 @@
+"""Checkpoints: weights in safetensors with everything that is needed to run them. Never pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mer_plugins.errors import CheckpointError
+from mer_plugins.sequence.logmel import LogMelConfig
+
+FORMAT = "mer-plugins checkpoint 1"
+C = TypeVar("C")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights of one network and how to run them.
+
+    Parameters
+    ----------
+    plugin : str
+        Name of the plugin whose network this is.
+    model : dict
+        Fields of the network's configuration.
+    features : LogMelConfig
+        The front end the weights were trained with.
+    mean, std : torch.Tensor, shape=(f,)
+        Of each mel band over the training data; the network sees (log-mel - mean) / std.
+    window, hops : int, tuple of int
+        Segments in a window, and in a hop for valence and arousal.
+    weights : dict of torch.Tensor
+        The network's state.
+    sha256 : str
+        Of the file; empty before it is written.
+    """
+
+    plugin: str
+    model: Mapping[str, Any]
+    features: LogMelConfig
+    mean: Tensor
+    std: Tensor
+    window: int
+    hops: tuple[int, int]
+    weights: Mapping[str, Tensor]
+    sha256: str = ""
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint to `path` (``.safetensors``)."""
+    settings = {
+        "plugin": checkpoint.plugin,
+        "model": dict(checkpoint.model),
+        "features": asdict(checkpoint.features),
+        "window": checkpoint.window,
+        "hops": list(checkpoint.hops),
+    }
+    tensors = {f"model.{name}": tensor for name, tensor in checkpoint.weights.items()}
+    tensors |= {"normaliser.mean": checkpoint.mean, "normaliser.std": checkpoint.std}
+    save_file(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+        path,
+        metadata={"format": FORMAT, "settings": json.dumps(settings, sort_keys=True)},
+    )
+
+
+def load_checkpoint(path: Path, plugin: str) -> Checkpoint:
+    """Read a checkpoint of the named plugin.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, is no safetensors file, was not written by :func:`save_checkpoint`,
+        or belongs to another plugin.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except (OSError, SafetensorError) as exc:
+        raise CheckpointError(
+            f"{path}: not a readable safetensors checkpoint ({' '.join(str(exc).split())})"
+        ) from exc
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: format is {metadata.get('format')!r}: expected {FORMAT!r}, "
+            "as `mer train` writes it"
+        )
+    return _assemble(path, plugin, metadata, tensors, digest)
+
+
+def _assemble(
+    path: Path, plugin: str, metadata: Mapping[str, str], tensors: dict[str, Tensor], digest: str
+) -> Checkpoint:
+    try:
+        settings = json.loads(metadata["settings"])
+        found = Checkpoint(
+            plugin=settings["plugin"],
+            model=settings["model"],
+            features=LogMelConfig(**settings["features"]),
+            mean=tensors.pop("normaliser.mean"),
+            std=tensors.pop("normaliser.std"),
+            window=int(settings["window"]),
+            hops=(int(settings["hops"][0]), int(settings["hops"][1])),
+            weights={name.removeprefix("model."): t for name, t in tensors.items()},
+            sha256=digest,
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as exc:
+        raise CheckpointError(f"{path}: its settings are damaged ({exc!r})") from exc
+    if found.plugin != plugin:
+        raise CheckpointError(f"{path}: holds weights of {found.plugin!r}: expected {plugin!r}")
+    if min(found.window, *found.hops) < 1 or max(found.hops) > found.window:
+        raise CheckpointError(
+            f"{path}: window of {found.window} and hops of {found.hops} segments: "
+            "expected hops from 1 up to the window"
+        )
+    return found
+
+
+def make_config(config_class: type[C], settings: Mapping[str, Any], path: Path) -> C:
+    """Make a network's configuration of a checkpoint's settings; lists become tuples."""
+    known = {field.name for field in fields(config_class)}  # type: ignore[arg-type]
+    if unknown := sorted(set(settings) - known):
+        raise CheckpointError(f"{path}: unknown model settings {', '.join(unknown)}")
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+    try:
+        return config_class(**values)
+    except (TypeError, ValueError) as exc:
+        raise CheckpointError(f"{path}: its model settings do not fit ({exc})") from exc
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Fill a network with a checkpoint's weights, which must fit exactly and be finite."""
+    try:
+        model.load_state_dict(dict(weights), strict=True)
+    except RuntimeError as exc:
+        raise CheckpointError(
+            f"{path}: weights do not fit the model ({' '.join(str(exc).split())[:300]})"
+        ) from exc
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{path}: tensor {name} holds NaN or infinity")

@@ -1,0 +1,195 @@
+"""Log-mel spectrogram in half-second segments: one code for training and extraction.
+
+The frames equal ``librosa.feature.melspectrogram(center=True, pad_mode="constant")`` of the whole
+recording with the same parameters, then ``log(S + floor)`` (paper, section 4.3). They are computed
+segment by segment, so the result does not depend on how the samples arrive and memory does not
+grow with the recording.
+
+Letters: t segment, f mel band, n frame in a segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+import scipy.sparse
+
+from mer_plugins.curves import FloatArray
+from mer_plugins.errors import AudioError
+
+_LOG_STEP = np.log(6.4) / 27
+
+
+@dataclass(frozen=True)
+class LogMelConfig:
+    """Parameters of the front end; the defaults are the paper's (60 ms window, 10 ms hop).
+
+    Parameters
+    ----------
+    sample_rate : int
+        Hz.
+    n_fft, hop_length : int
+        Window and hop, in samples; a Hann window as long as the transform.
+    n_mels : int
+        Bands on Slaney's mel scale, from 0 Hz to half the sample rate, area-normalised.
+    floor : float
+        Added to the mel power before the natural logarithm.
+    frames_per_segment : int
+        Frames that make one segment, that is one value of the curve.
+    """
+
+    sample_rate: int = 44_100
+    n_fft: int = 2_646
+    hop_length: int = 441
+    n_mels: int = 128
+    floor: float = 1e-6
+    frames_per_segment: int = 50
+
+    @property
+    def segment_length(self) -> int:
+        """Samples from the start of one segment to the start of the next."""
+        return self.frames_per_segment * self.hop_length
+
+    @property
+    def segment_s(self) -> float:
+        """Seconds from the start of one segment to the start of the next."""
+        return self.segment_length / self.sample_rate
+
+
+def hz_to_mel(frequencies: FloatArray) -> FloatArray:
+    """Convert Hz to Slaney's mel: linear below 1 kHz, logarithmic above (Auditory Toolbox)."""
+    linear = frequencies * 3 / 200
+    return np.where(
+        frequencies < 1000, linear, 15 + np.log(np.maximum(frequencies, 1000) / 1000) / _LOG_STEP
+    )
+
+
+def mel_to_hz(mels: FloatArray) -> FloatArray:
+    """Convert Slaney's mel to Hz; the inverse of :func:`hz_to_mel`."""
+    return np.where(mels < 15, mels * 200 / 3, 1000 * np.exp(_LOG_STEP * (np.maximum(mels, 15) - 15)))
+
+
+def mel_filters(config: LogMelConfig) -> FloatArray:
+    """Return triangular mel filters of unit area, shape=(n_mels, n_fft // 2 + 1)."""
+    nyquist = config.sample_rate / 2
+    bins = np.fft.rfftfreq(config.n_fft, 1 / config.sample_rate)
+    edges = mel_to_hz(np.linspace(0, float(hz_to_mel(np.array(nyquist))), config.n_mels + 2))
+    rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
+    triangles = np.maximum(0, np.minimum(rising, falling))
+    return triangles * (2 / (edges[2:] - edges[:-2]))[:, None]
+
+
+class LogMel:
+    """Log-mel segments of a recording.
+
+    Examples
+    --------
+    >>> LogMel(LogMelConfig())(np.zeros(44_100, dtype=np.float32)).shape
+    (2, 128, 50)
+    """
+
+    def __init__(self, config: LogMelConfig) -> None:
+        self.config = config
+
+    @cached_property
+    def _window(self) -> npt.NDArray[np.float32]:
+        phase = 2 * np.pi * np.arange(self.config.n_fft) / self.config.n_fft
+        return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+
+    @cached_property
+    def _filters(self) -> scipy.sparse.csr_array:
+        return scipy.sparse.csr_array(mel_filters(self.config).astype(np.float32))
+
+    @property
+    def reach(self) -> int:
+        """Samples that the frames of one segment touch."""
+        c = self.config
+        return (c.frames_per_segment - 1) * c.hop_length + c.n_fft
+
+    def segment(self, samples: FloatArray) -> npt.NDArray[np.float32]:
+        """Turn the `reach` samples of one segment into log-mel, shape=(n_mels, frames)."""
+        frames = np.lib.stride_tricks.sliding_window_view(samples, self.config.n_fft)
+        spectrum = scipy.fft.rfft(frames[:: self.config.hop_length] * self._window, axis=-1)
+        power = spectrum.real**2 + spectrum.imag**2
+        mel: npt.NDArray[np.float32] = self._filters @ power.T
+        return np.log(mel + np.float32(self.config.floor))
+
+    def __call__(self, samples: FloatArray) -> npt.NDArray[np.float32]:
+        """Compute all segments of a recording, shape=(t, n_mels, frames), from shape=(n,).
+
+        Raises
+        ------
+        AudioError
+            If the recording is shorter than one segment.
+        """
+        stream = LogMelStream(self)
+        return np.concatenate([stream.feed(samples), stream.finish()])
+
+
+class LogMelStream:
+    """The segments of one recording as its samples arrive.
+
+    A segment is complete once every sample that its frames touch is known. What is left at the end
+    and is shorter than a segment becomes one last segment flush with the end of the recording, so
+    the model never hears padding in place of music.
+    """
+
+    def __init__(self, log_mel: LogMel) -> None:
+        self._log_mel = log_mel
+        self._half = log_mel.config.n_fft // 2
+        self._known = np.zeros(self._half, dtype=np.float32)
+        self._next = 0
+        self._n_samples = 0
+
+    def feed(self, samples: FloatArray) -> npt.NDArray[np.float32]:
+        """Take mono samples, shape=(n,); return the segments now complete, shape=(t, f, n)."""
+        self._n_samples += len(samples)
+        self._known = np.concatenate([self._known, np.asarray(samples, dtype=np.float32)])
+        segments = self._take(lambda start: start + self._log_mel.reach <= len(self._known))
+        # One segment of the past stays, since the last one may have to reach back into it.
+        spare = max(0, self._next - self._log_mel.config.segment_length)
+        self._known = self._known[spare:]
+        self._next -= spare
+        return self._stack(segments)
+
+    def finish(self) -> npt.NDArray[np.float32]:
+        """End the recording; return its last segments, shape=(t, f, n), t at most 2.
+
+        Raises
+        ------
+        AudioError
+            If the whole recording is shorter than one segment.
+        """
+        c = self._log_mel.config
+        if self._n_samples < c.segment_length:
+            raise AudioError(
+                f"the recording is {self._n_samples / c.sample_rate:.3f} s long: "
+                f"at least {c.segment_s:g} s are needed"
+            )
+        end = len(self._known)
+        self._known = np.concatenate([self._known, np.zeros(self._half, dtype=np.float32)])
+        segments = self._take(lambda start: start + self._half + c.segment_length <= end)
+        if self._next + self._half < end:
+            segments.append(self._at(end - self._half - c.segment_length))
+        return self._stack(segments)
+
+    def _take(self, complete: Callable[[int], bool]) -> list[npt.NDArray[np.float32]]:
+        segments = []
+        while complete(self._next):
+            segments.append(self._at(self._next))
+            self._next += self._log_mel.config.segment_length
+        return segments
+
+    def _at(self, start: int) -> npt.NDArray[np.float32]:
+        return self._log_mel.segment(self._known[start : start + self._log_mel.reach])
+
+    def _stack(self, segments: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+        c = self._log_mel.config
+        empty = np.empty((0, c.n_mels, c.frames_per_segment), dtype=np.float32)
+        return np.stack(segments) if segments else empty

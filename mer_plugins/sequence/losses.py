@@ -1,0 +1,67 @@
+"""Losses over masked sequences: b clip, t half second, d dimension (valence, arousal).
+
+Every loss takes ``(estimate, reference, mask)``, shape=(b, t), of one dimension, where `mask` is 1
+where a label exists, and returns a scalar. The concordance loss needs float32: within one song the
+label variance may be as small as 1e-3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+_EPS = 1e-8
+
+
+def ccc_per_batch(estimate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
+    """1 - CCC over all frames of the batch: smooth, and weighs the level between songs."""
+    return 1 - _ccc(estimate.reshape(1, -1), reference.reshape(1, -1), mask.reshape(1, -1)).mean()
+
+
+def ccc_per_sequence(estimate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
+    """1 - mean over clips of the CCC in each clip: the paper's metric as a loss."""
+    return 1 - _ccc(estimate, reference, mask).mean()
+
+
+def mse(estimate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error over the labelled frames of the batch."""
+    return ((estimate - reference) ** 2 * mask).sum() / mask.sum().clamp(min=1)
+
+
+def rmse(estimate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
+    """Root mean squared error over the batch; a small constant keeps the gradient at 0 finite."""
+    return (mse(estimate, reference, mask) + 1e-12).sqrt()
+
+
+LOSSES: dict[str, Loss] = {
+    "ccc": ccc_per_batch,
+    "ccc-sequence": ccc_per_sequence,
+    "mse": mse,
+    "rmse": rmse,
+}
+
+
+def combined_loss(
+    names: Sequence[str], estimate: Tensor, reference: Tensor, mask: Tensor
+) -> Tensor:
+    """Sum one loss a dimension; `estimate` and `reference` are (b, t, d), `mask` is (b, t)."""
+    parts = [
+        LOSSES[name](estimate[..., d].float(), reference[..., d].float(), mask.float())
+        for d, name in enumerate(names)
+    ]
+    return torch.stack(parts).sum()
+
+
+def _ccc(estimate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
+    """Concordance (Lin 1989, population moments) of each row, shape=(rows,)."""
+    n = mask.sum(dim=1).clamp(min=1)
+    mean_e = (estimate * mask).sum(dim=1) / n
+    mean_r = (reference * mask).sum(dim=1) / n
+    e = (estimate - mean_e[:, None]) * mask
+    r = (reference - mean_r[:, None]) * mask
+    spread = ((e**2).sum(dim=1) + (r**2).sum(dim=1)) / n + (mean_e - mean_r) ** 2
+    return 2 * (e * r).sum(dim=1) / n / (spread + _EPS)

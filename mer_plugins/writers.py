@@ -1,0 +1,40 @@
+"""Formats a curve can be written in beside JAMS; each function writes one curve to one file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from mer_plugins.atomic import replacing
+from mer_plugins.curves import DIMENSIONS, EmotionCurve
+
+
+def write_csv(curve: EmotionCurve, path: Path) -> None:
+    """Write ``time,valence,arousal`` (and ``valence_std,arousal_std``), one row an interval."""
+    header, columns = ["time", *DIMENSIONS], [curve.values]
+    if curve.std is not None:
+        header += [f"{dimension}_std" for dimension in DIMENSIONS]
+        columns.append(curve.std)
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(header)
+    for time, *pairs in zip(curve.times, *columns, strict=True):
+        numbers = [number for pair in pairs for number in pair]
+        rows.writerow([f"{time:g}", *(f"{number:.6f}" for number in numbers)])
+    _write(text.getvalue(), path)
+
+
+def write_audacity(curve: EmotionCurve, path: Path) -> None:
+    """Write an Audacity label track: start, end and ``V=… A=…``, tab-separated."""
+    lines = [
+        f"{time:.6f}\t{time + curve.hop_s:.6f}\tV={valence:+.3f} A={arousal:+.3f}\n"
+        for time, (valence, arousal) in zip(curve.times, curve.values, strict=True)
+    ]
+    _write("".join(lines), path)
+
+
+def _write(text: str, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write(text.encode())
