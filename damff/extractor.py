@@ -42,9 +42,7 @@ class DAMFF(NeuralExtractor):
         hop_s: float | None = None,
     ) -> None:
         path = Path(checkpoint) if checkpoint else resource_path(INFO.checkpoint)
-        super().__init__(
-            INFO, build_network, path, device=device, window_s=window_s, hop_s=hop_s
-        )
+        super().__init__(INFO, build_network, path, device=device, window_s=window_s, hop_s=hop_s)
 
 
 def build_network(checkpoint: Checkpoint, path: Path) -> nn.Module:

@@ -212,7 +212,8 @@ class SpatialAttention(nn.Module):
         """Map (bt, c, f, n) to (bt, 1, f, n)."""
         f, n = x.shape[2:]
         pooled = self.pool(x)
-        return rearrange(self.excite(pooled), "b (f n) 1 -> b 1 f n", f=f, n=n)
+        weights: Tensor = rearrange(self.excite(pooled), "b (f n) 1 -> b 1 f n", f=f, n=n)
+        return weights
 
     def pool(self, x: Tensor) -> Tensor:
         """Pool (bt, c, f, n) over channels to (bt, fn, 1)."""
@@ -266,9 +267,7 @@ class DAFF(nn.Module):
             return None
         if config.fusion == "aff":
             return AFF(config)
-        return SCAM(
-            config, channel=config.fusion != "spatial", spatial=config.fusion != "channel"
-        )
+        return SCAM(config, channel=config.fusion != "spatial", spatial=config.fusion != "channel")
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Fuse A and B, both (bt, c, f, n), into Z of the same shape."""
@@ -304,7 +303,8 @@ class DAMFFNet(nn.Module):
     def encode(self, segments: Tensor) -> Tensor:
         """Encode segments, (bt, f, n) normalised log-mel, to (bt, h)."""
         a, b = self.convolution(rearrange(segments, "b f n -> b 1 f n"))
-        return rearrange(self.reduce(self.fusion(a, b)), "b 1 f n -> b (f n)")
+        encoded: Tensor = rearrange(self.reduce(self.fusion(a, b)), "b 1 f n -> b (f n)")
+        return encoded
 
     def decode(self, encoded: Tensor) -> Tensor:
         """Map encoded segments of a window, (b, t, h), to predictions, (b, t, d)."""

@@ -25,4 +25,4 @@ INFO = ExtractorInfo(
 @hookimpl
 def mer_extractors() -> list[ExtractorSpec]:
     """Register DAMFF."""
-    return [ExtractorSpec(INFO, "damff.extractor:DAMFF")]
+    return [ExtractorSpec(INFO, "damff.extractor:DAMFF", "damff.recipes:TRAINING")]

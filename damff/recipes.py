@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mer_plugins.sequence.recipe import Recipe
+from damff.model import DAMFFConfig, DAMFFNet
+from mer_plugins.sequence.recipe import Recipe, Trainable
 
 RECIPES: dict[str, Recipe] = {
     # Section 4.3: Adam 3e-4, batch 32, 100 epochs; CCC for arousal, RMSE for valence.
@@ -13,3 +14,5 @@ RECIPES: dict[str, Recipe] = {
         losses=("ccc", "ccc"), window_s=10.0, epochs=14, average_decay=0.985, clip_norm=5.0
     ),
 }
+
+TRAINING = Trainable(RECIPES, DAMFFConfig, DAMFFNet)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mer_plugins import __version__
-from mer_plugins.audio import Audio, AudioReader, load_audio, open_audio
+from mer_plugins.audio import Audio, AudioReader, open_audio
 from mer_plugins.collection import Track
 from mer_plugins.contracts import Extractor, ExtractorInfo, StreamingExtractor
 from mer_plugins.curves import EmotionCurve, concatenate
@@ -117,7 +117,9 @@ def _annotate(job: Job) -> Outcome:
     before = _stamp(track.audio)
     digest = audio_digest(track.audio)
     names = tuple(choice.info.name for choice in job.plugins)
-    left = [choice for choice in job.plugins if job.overwrite or not _is_done(track, choice, digest)]
+    left = [
+        choice for choice in job.plugins if job.overwrite or not _is_done(track, choice, digest)
+    ]
     if not left:
         _write_others(job, names)
         return Outcome(track, "already", plugins=names)
@@ -238,4 +240,3 @@ def _stamp(path: Path) -> Stamp:
 @lru_cache(maxsize=8)
 def _extractor(name: str, parameters: str) -> Extractor:
     return plugin_host().create(name, **json.loads(parameters))
-

@@ -26,10 +26,14 @@ from mer_plugins.errors import AudioError
 
 Samples = npt.NDArray[np.float32]
 
-AUDIO_SUFFIXES = frozenset(
-    ".wav .wave .w64 .rf64 .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .au .snd .caf "
-    ".m4a .mp4 .aac .wma .webm .mka .ape .wv .tta .ac3".split()
-)
+# fmt: off
+AUDIO_SUFFIXES = frozenset({
+        ".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus",
+        ".mp3", ".mp2", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf",
+        ".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".ape", ".wv",
+        ".tta", ".ac3",
+})
+# fmt: on
 
 # Encoders pad and trim; less than this is no loss of music.
 _TOLERANCE_S = 0.25
@@ -76,7 +80,7 @@ class Audio:
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return self.samples.shape[-1] / self.sample_rate
+        return float(self.samples.shape[-1] / self.sample_rate)
 
     def mono(self) -> Audio:
         """Mix to the mean of the channels."""

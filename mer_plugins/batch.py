@@ -117,9 +117,7 @@ def _known(track: Track, settings: Settings, index: DoneIndex, stamp: Stamp) -> 
     )
 
 
-def _remember(
-    outcome: Outcome, settings: Settings, index: DoneIndex, stamp: Stamp | None
-) -> None:
+def _remember(outcome: Outcome, settings: Settings, index: DoneIndex, stamp: Stamp | None) -> None:
     if outcome.status == "failed" or stamp is None:
         return
     for choice in settings.plugins:

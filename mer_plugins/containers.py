@@ -129,15 +129,15 @@ def _id3v2_size(head: bytes) -> int:
 
 def _mpeg_frame_length(header: bytes) -> int | None:
     """Return the bytes of the frame that begins with `header`; None if that begins no frame."""
-    (word,) = struct.unpack(">I", header)
+    word = int.from_bytes(header, "big")
     version_bits, layer_bits = word >> 19 & 3, word >> 17 & 3
     bitrate_index, rate_index, padding = word >> 12 & 15, word >> 10 & 3, word >> 9 & 1
     in_sync = word >> 21 == 0x7FF and version_bits != 1 and layer_bits != 0
     if not in_sync or bitrate_index in (0, 15) or rate_index == 3:
         return None
-    layer = 4 - layer_bits
-    bitrate = _BITRATES_KBIT[1 if version_bits == 3 else 2, layer][bitrate_index - 1] * 1000
-    rate = _RATES_HZ[rate_index] >> {3: 0, 2: 1, 0: 2}[version_bits]
+    layer: int = 4 - layer_bits
+    bitrate: int = _BITRATES_KBIT[1 if version_bits == 3 else 2, layer][bitrate_index - 1] * 1000
+    rate: int = _RATES_HZ[rate_index] >> {3: 0, 2: 1, 0: 2}[version_bits]
     if layer == 1:
         return (12 * bitrate // rate + padding) * 4
     samples = 576 if layer == 3 and version_bits != 3 else 1152

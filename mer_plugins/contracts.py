@@ -106,10 +106,15 @@ class StreamingExtractor(Protocol):
 
 @dataclass(frozen=True)
 class ExtractorSpec:
-    """A registration: `factory` is ``"package.module:Class"``, imported only when used."""
+    """A registration: `factory` is ``"package.module:Class"``, imported only when used.
+
+    `training`, of the same form, names a :class:`mer_plugins.sequence.recipe.Trainable` for
+    plugins that ``mer train`` can train.
+    """
 
     info: ExtractorInfo
     factory: str
+    training: str = ""
 
 
 @dataclass(frozen=True)

@@ -47,14 +47,17 @@ def plot_plane(curve: EmotionCurve, ax: Axes, *, label: str = "") -> Axes:
     """Draw the path in the valence-arousal plane, from dark to light; a ring marks the start."""
     ax.plot(curve.valence, curve.arousal, color="0.75", linewidth=1, zorder=1)
     ax.scatter(curve.valence, curve.arousal, c=curve.times, cmap="viridis", s=18, zorder=2)
-    ax.plot(
-        curve.valence[:1], curve.arousal[:1], "o", mfc="none", mec="black", ms=11, label=label
-    )
+    ax.plot(curve.valence[:1], curve.arousal[:1], "o", mfc="none", mec="black", ms=11, label=label)
     ax.axhline(0, color="0.6", linewidth=0.8, zorder=0)
     ax.axvline(0, color="0.6", linewidth=0.8, zorder=0)
     for (x, y), name in QUADRANTS.items():
         ax.text(
-            x, y, name, color="0.4", ha="right" if x > 0 else "left", va="top" if y > 0 else "bottom"
+            x,
+            y,
+            name,
+            color="0.4",
+            ha="right" if x > 0 else "left",
+            va="top" if y > 0 else "bottom",
         )
     ax.set(xlabel="valence", ylabel="arousal", xlim=(-1, 1), ylim=(-1, 1), aspect="equal")
     return ax

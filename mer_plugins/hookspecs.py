@@ -16,14 +16,14 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 
 @hookspec
 def mer_extractors() -> list[ExtractorSpec]:  # type: ignore[empty-body]
-    """Methods that turn a recording into an emotion curve."""
+    """Offer methods that turn a recording into an emotion curve."""
 
 
 @hookspec
 def mer_writers() -> list[WriterSpec]:  # type: ignore[empty-body]
-    """Formats an emotion curve can be written in, beside JAMS."""
+    """Offer formats an emotion curve can be written in, beside JAMS."""
 
 
 @hookspec
 def mer_engines() -> list[EngineSpec]:  # type: ignore[empty-body]
-    """Ways to spread a collection over processes or machines."""
+    """Offer ways to spread a collection over processes or machines."""

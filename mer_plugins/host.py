@@ -167,7 +167,8 @@ def _collect(
     for implementation in hook.get_hookimpls():
         name, owner = owners[id(implementation.plugin)]
         try:
-            named = [(name_of(spec), spec) for spec in implementation.function()]
+            found: Any = implementation.function()
+            named = [(name_of(spec), spec) for spec in found]
         except Exception as exc:
             host.broken.append(BrokenPlugin(name, owner, _one_line(exc)))
             continue

@@ -18,6 +18,7 @@ _COMMANDS = {
     "extract": ("mer_plugins.cli.extract", "Annotate recordings with valence and arousal."),
     "plot": ("mer_plugins.cli.plot", "Draw the emotion curves of a JAMS file or a recording."),
     "plugins": ("mer_plugins.cli.plugins", "List the plugins of this environment."),
+    "summary": ("mer_plugins.cli.summary", "Tell the mean, range and quadrants of each curve."),
     "train": ("mer_plugins.cli.train", "Train a neural plugin on a labelled collection."),
 }
 
@@ -45,7 +46,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mer")
 def mer() -> None:
-    """Music emotion over time: annotate, compare, train and look.
+    r"""Music emotion over time: annotate, compare, train and look.
 
     \b
     Examples:

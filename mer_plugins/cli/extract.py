@@ -35,40 +35,96 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
 """
 
 
-@click.command(
-    "extract", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
-)
+@click.command("extract", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("-P", "--plugin", "plugins", multiple=True, required=True, metavar="NAME",
-              help="Plugin to run; may be given several times. `mer plugins` lists them.")
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-              help="Write the JAMS files here, in a mirror of the tree.")
+@click.option(
+    "-P",
+    "--plugin",
+    "plugins",
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    help="Plugin to run; may be given several times. `mer plugins` lists them.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write the JAMS files here, in a mirror of the tree.",
+)
 @click.option("--overwrite", is_flag=True, help="Do again what is already done.")
-@click.option("-j", "--workers", type=click.IntRange(1), metavar="N",
-              help="Worker processes.  [default: number of cores]")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]|mps",
-              help="Where neural plugins run.")
-@click.option("--window", "window_s", type=float, metavar="S",
-              help="Window of the plugin, in seconds.  [default: the plugin's]")
-@click.option("--hop", "hop_s", type=float, metavar="S",
-              help="Hop of the plugin's window, in seconds.  [default: the plugin's]")
-@click.option("-p", "--parameter", "parameters", multiple=True, metavar="KEY=VALUE",
-              help="Parameter of the plugin, such as checkpoint=FILE; may be repeated.")
-@click.option("--writer", "writers", multiple=True, metavar="NAME",
-              help="Write this format too, beside the JAMS: csv, audacity, ...")
-@click.option("--allow-truncated", is_flag=True,
-              help="Annotate what is there of recordings that are cut off.")
+@click.option(
+    "-j",
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Worker processes.  [default: number of cores]",
+)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda[:N]|mps",
+    help="Where neural plugins run.",
+)
+@click.option(
+    "--window",
+    "window_s",
+    type=float,
+    metavar="S",
+    help="Window of the plugin, in seconds.  [default: the plugin's]",
+)
+@click.option(
+    "--hop",
+    "hop_s",
+    type=float,
+    metavar="S",
+    help="Hop of the plugin's window, in seconds.  [default: the plugin's]",
+)
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Parameter of the plugin, such as checkpoint=FILE; may be repeated.",
+)
+@click.option(
+    "--writer",
+    "writers",
+    multiple=True,
+    metavar="NAME",
+    help="Write this format too, beside the JAMS: csv, audacity, ...",
+)
+@click.option(
+    "--allow-truncated", is_flag=True, help="Annotate what is there of recordings that are cut off."
+)
 @click.option("--follow", is_flag=True, help="Follow links that lead out of a named folder.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
 @click.option("--strict", is_flag=True, help="Stop at the first track that fails.")
-@click.option("--timeout", "timeout_s", type=float, metavar="S",
-              help="Give a track up after so many seconds.  [default: never]")
-@click.option("--engine", default="local", show_default=True, metavar="NAME",
-              help="How work is spread: local, serial, or a plugin's.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=float,
+    metavar="S",
+    help="Give a track up after so many seconds.  [default: never]",
+)
+@click.option(
+    "--engine",
+    default="local",
+    show_default=True,
+    metavar="NAME",
+    help="How work is spread: local, serial, or a plugin's.",
+)
 @click.option("--shard", metavar="I/N", help="Do only the I-th of N parts, I from 1 to N.")
 @click.option("-q", "--quiet", is_flag=True, help="Only failures and the last line.")
-@click.option("--log-json", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Append one JSON object a track to FILE; - for standard output.")
+@click.option(
+    "--log-json",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Append one JSON object a track to FILE; - for standard output.",
+)
 @click.version_option(__version__, prog_name="mer-extract")
 def command(inputs: tuple[str, ...], **options: Any) -> int:
     """Annotate recordings with valence and arousal over time, in JAMS.
@@ -139,9 +195,7 @@ def _tracks(
     return (track for i, track in enumerate(found) if i % shard[1] == shard[0] - 1)
 
 
-def _dry_run(
-    tracks: Iterable[Track], settings: Settings, problems: list[tuple[str, str]]
-) -> int:
+def _dry_run(tracks: Iterable[Track], settings: Settings, problems: list[tuple[str, str]]) -> int:
     from mer_plugins.annotate import is_done
 
     count = {True: 0, False: 0}
@@ -176,7 +230,11 @@ def _run(
     ):
         try:
             summary = run(
-                reporter.counting(tracks), settings, engine, index, reporter.outcome,
+                reporter.counting(tracks),
+                settings,
+                engine,
+                index,
+                reporter.outcome,
                 strict=options["strict"],
             )
         except KeyboardInterrupt:

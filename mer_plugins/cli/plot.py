@@ -15,13 +15,22 @@ if TYPE_CHECKING:
 
 @click.command("plot", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE.jams|AUDIO")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="PICTURE",
-              help="Where to draw: .png, .svg or .pdf.  [default: FILE.png]")
-@click.option("--plugin", "-P", default=None, metavar="NAME",
-              help="Only this plugin's curve; for a recording, the plugin to run.  "
-                   "[default: all; damff]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PICTURE",
+    help="Where to draw: .png, .svg or .pdf.  [default: FILE.png]",
+)
+@click.option(
+    "--plugin",
+    "-P",
+    default=None,
+    metavar="NAME",
+    help="Only this plugin's curve; for a recording, the plugin to run.  [default: all; damff]",
+)
 def command(file: Path, output: Path | None, plugin: str | None) -> int:
-    """Draw valence and arousal over time, and the path in the valence-arousal plane.
+    r"""Draw valence and arousal over time, and the path in the valence-arousal plane.
 
     A JAMS is drawn as it stands; a recording is analysed first, and nothing but the picture is
     written.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command("plugins", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with everything that is known.")
 def command(as_json: bool) -> int:
-    """List the plugins of this environment: version, native scale, rate, window, licence.
+    r"""List the plugins of this environment: version, native scale, rate, window, licence.
 
     \b
     Examples:
@@ -31,9 +31,7 @@ def command(as_json: bool) -> int:
         for name in sorted(host.extractors.specs):
             click.echo(_described(host.extractors.specs[name].info))
     for broken in host.broken:
-        click.echo(
-            f"broken: {broken.name!r} of {broken.distribution}: {broken.reason}", err=True
-        )
+        click.echo(f"broken: {broken.name!r} of {broken.distribution}: {broken.reason}", err=True)
     for clash in host.clashes():
         click.echo(f"error: {clash}", err=True)
     return 2 if host.clashes() else 0

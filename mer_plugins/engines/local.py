@@ -46,7 +46,7 @@ class LocalEngine:
         try:
             yield from self._feed(pool, work, iter(jobs), lost)
         finally:
-            pool.close()
+            pool.close()  # type: ignore[no-untyped-call]
             pool.join()
 
     def _feed(

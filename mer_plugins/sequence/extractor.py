@@ -127,6 +127,7 @@ class NeuralStream:
         self._segments: list[FloatArray] = []
         self._count = 0
 
+    @torch.inference_mode()
     def feed(self, samples: FloatArray) -> EmotionCurve | None:
         """Take mono samples, shape=(n,); return the part of the curve now final, if any."""
         self._segments.extend(self._log_mel.feed(samples))
@@ -135,6 +136,7 @@ class NeuralStream:
             parts.append(self._window.feed(self._encode(ENCODER_BATCH)))
         return self._curve(parts) if any(len(part) for part in parts) else None
 
+    @torch.inference_mode()
     def finish(self) -> EmotionCurve:
         """End the recording; return the rest of the curve."""
         self._segments.extend(self._log_mel.finish())
@@ -143,7 +145,6 @@ class NeuralStream:
             parts.append(self._window.feed(self._encode(ENCODER_BATCH)))
         return self._curve([*parts, self._window.finish()])
 
-    @torch.inference_mode()
     def _encode(self, count: int) -> Tensor:
         batch, self._segments = self._segments[:count], self._segments[count:]
         segments = torch.from_numpy(np.stack(batch)).to(self._extractor.device)

@@ -71,7 +71,9 @@ def hz_to_mel(frequencies: FloatArray) -> FloatArray:
 
 def mel_to_hz(mels: FloatArray) -> FloatArray:
     """Convert Slaney's mel to Hz; the inverse of :func:`hz_to_mel`."""
-    return np.where(mels < 15, mels * 200 / 3, 1000 * np.exp(_LOG_STEP * (np.maximum(mels, 15) - 15)))
+    return np.where(
+        mels < 15, mels * 200 / 3, 1000 * np.exp(_LOG_STEP * (np.maximum(mels, 15) - 15))
+    )
 
 
 def mel_filters(config: LogMelConfig) -> FloatArray:
@@ -118,7 +120,9 @@ class LogMel:
         spectrum = scipy.fft.rfft(frames[:: self.config.hop_length] * self._window, axis=-1)
         power = spectrum.real**2 + spectrum.imag**2
         mel: npt.NDArray[np.float32] = self._filters @ power.T
-        return np.log(mel + np.float32(self.config.floor))
+        np.add(mel, np.float32(self.config.floor), out=mel)
+        np.log(mel, out=mel)
+        return mel
 
     def __call__(self, samples: FloatArray) -> npt.NDArray[np.float32]:
         """Compute all segments of a recording, shape=(t, n_mels, frames), from shape=(n,).

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
+from mer_plugins.errors import PluginError
 from mer_plugins.sequence.logmel import LogMelConfig
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Recipe:
     average_decay: float = 0.0
     clip_norm: float = 5.0
     seed: int = 0
-    features: LogMelConfig = LogMelConfig()
+    features: LogMelConfig = field(default_factory=LogMelConfig)
 
     @property
     def window(self) -> int:
@@ -52,3 +58,39 @@ class Recipe:
         """Segments in a hop, for valence and arousal."""
         valence, arousal = (round(hop / self.features.segment_s) for hop in self.hops_s)
         return valence, arousal
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """What a plugin gives to ``mer train``.
+
+    Parameters
+    ----------
+    recipes : mapping
+        Recipes by name.
+    config_class : type
+        The frozen dataclass of the network's settings.
+    network : callable
+        Makes a network of its settings: normalised log-mel (b, t, f, n) -> (b, t, 2).
+    """
+
+    recipes: Mapping[str, Recipe]
+    config_class: type
+    network: Callable[[Any], nn.Module]
+
+    def recipe(self, name: str) -> Recipe:
+        """Return a recipe by name; PluginError if there is none."""
+        if name not in self.recipes:
+            raise PluginError(f"no recipe is called {name!r}: there are {', '.join(self.recipes)}")
+        return self.recipes[name]
+
+    def config(self, settings: Mapping[str, Any]) -> Any:
+        """Make the network's settings; PluginError if one is unknown or wrong."""
+        known = [f.name for f in fields(self.config_class)]
+        if unknown := sorted(set(settings) - set(known)):
+            raise PluginError(f"no setting is called {unknown[0]!r}: there are {', '.join(known)}")
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+        try:
+            return self.config_class(**values)
+        except (TypeError, ValueError) as exc:
+            raise PluginError(f"the network cannot be made: {exc}") from exc

@@ -31,7 +31,7 @@ class SlidingWindow:
 
     def __init__(self, decode: Decode, window: int, hop: int) -> None:
         if not 1 <= hop <= window:
-            raise ValueError(f"hop is {hop} and window {window} segments: expected 1 <= hop <= window")
+            raise ValueError(f"hop {hop}, window {window} segments: expected 1 <= hop <= window")
         self._decode, self._window, self._hop = decode, window, hop
         self._encoded: Tensor | None = None
         self._first = 0
@@ -41,7 +41,8 @@ class SlidingWindow:
         """Take encoded segments, (t, h); return the predictions now final, (k, d)."""
         known = encoded if self._encoded is None else torch.cat([self._encoded, encoded])
         count = self._first + len(known)
-        ends = list(range(self._end + self._hop if self._end else self._window, count + 1, self._hop))
+        next_end = self._end + self._hop if self._end else self._window
+        ends = list(range(next_end, count + 1, self._hop))
         parts = self._run(known, ends)
         self._end = ends[-1] if ends else self._end
         self._encoded = known[-self._window :]

@@ -1,0 +1,42 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Everything happens in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+SOURCES := pyproject.toml constraints.txt
+
+.PHONY: demo test lint types check collection clean
+
+demo: $(VENV)/.installed
+	$(BIN)/mer-extract --plugin damff examples/collection --log-json $(VENV)/demo.jsonl
+	$(BIN)/mer summary examples/collection
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md docs mer_plugins damff adapters examples/*.md
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
+
+check: test lint types
+
+collection:
+	$(PYTHON) examples/make_collection.py --out examples/collection
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
+	$(PIP) install -q -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) install -q -c constraints.txt -e '.[test]'
+	@touch $@
