@@ -28,10 +28,10 @@ Samples = npt.NDArray[np.float32]
 
 # fmt: off
 AUDIO_SUFFIXES = frozenset({
-        ".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus",
-        ".mp3", ".mp2", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf",
-        ".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".ape", ".wv",
-        ".tta", ".ac3",
+    ".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus",
+    ".mp3", ".mp2", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf",
+    ".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".ape", ".wv",
+    ".tta", ".ac3",
 })
 # fmt: on
 

@@ -20,7 +20,7 @@ class LocalEngine:
     Parameters
     ----------
     workers : int
-        Processes; each uses its share of the cores.
+        Processes, of one thread each.
     timeout_s : float, optional
         A job that takes longer is given up and its worker replaced; None waits for ever.
     """
@@ -36,12 +36,11 @@ class LocalEngine:
 
         When the caller stops early, jobs in hand are given up and no new one is begun.
         """
-        threads = max(1, (os.cpu_count() or 1) // self.workers)
         pool = ProcessPool(
             max_workers=self.workers,
             context=get_context("spawn"),
             initializer=_become_worker,
-            initargs=(threads, os.getpid()),
+            initargs=(os.getpid(),),
         )
         try:
             yield from self._feed(pool, work, iter(jobs), lost)
@@ -90,9 +89,10 @@ def _death(exit_code: int) -> str:
     return f"signal {signal.Signals(-exit_code).name}"
 
 
-def _become_worker(threads: int, parent: int) -> None:
+def _become_worker(parent: int) -> None:
     # Ctrl-C reaches the whole group; the parent decides what becomes of the tracks in hand.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    # One thread a worker: cores are filled by workers, and results do not depend on their number.
+    os.environ["OMP_NUM_THREADS"] = "1"
     if os.getppid() != parent:
         raise SystemExit("the parent is gone")
