@@ -1,0 +1,56 @@
+"""What people read first: links lead somewhere, commands exist, the two commands stand at the top."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mer_plugins.cli import mer
+from mer_plugins.cli.extract import command as extract
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(p for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+        if not target.startswith("https://"):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_commands_in_the_pages_exist_with_their_options(page):
+    for block in re.findall(r"```\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = line.split("#")[0].split()
+            if words[:1] == ["mer-extract"]:
+                known = {o for p in extract.params for o in p.opts}
+            elif words[:1] == ["mer"]:
+                found = mer.get_command(None, words[1])
+                assert found is not None, line
+                known = {o for p in found.params for o in p.opts}
+            else:
+                continue
+            assert {w for w in words if w.startswith("-")} <= known, line
+
+
+def test_the_first_screen_has_the_two_commands_and_a_picture():
+    top = "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:24])
+    assert "make demo" in top and "make test" in top and "![" in top
+
+
+@pytest.mark.parametrize("name", [None, "extract", "plot", "plugins", "summary", "train"])
+def test_every_help_has_examples(name):
+    result = CliRunner().invoke(mer, [*([name] if name else []), "--help"])
+    assert result.exit_code == 0
+    assert "Examples:" in result.stdout
+
+
+def test_a_wrong_option_name_suggests_the_right_one():
+    result = CliRunner().invoke(mer, ["extract", "--plugn", "damff", "x"])
+    assert result.exit_code == 2
+    assert "--plugin" in result.stderr
