@@ -52,21 +52,49 @@ class Piece:
 STRINGS, VIOLINS, VIOLA, CELLO, PIANO, FLUTE = (48,), (40, 40), (41,), (42,), (0,), 73
 
 PIECES = (
-    Piece("joplin-maple-leaf-rag.ogg", "Maple Leaf Rag", "Scott Joplin", "joyful, driving", -3,
-          (Section("joplin/maple_leaf_rag", 0, 64, 110, PIANO, 96),)),
-    Piece("beethoven-opus59no3-finale.ogg", "String Quartet op. 59 no. 3, finale",
-          "Ludwig van Beethoven", "tense, restless, loud", -1,
-          (Section("beethoven/opus59no3/movement4", 60, 160, 176, (48, 48, 48, 43), 118),)),
-    Piece("beethoven-opus18no1-adagio.ogg", "String Quartet op. 18 no. 1, Adagio",
-          "Ludwig van Beethoven", "sad, slow", -14,
-          (Section("beethoven/opus18no1/movement2", 0, 40, 52, VIOLINS + VIOLA + CELLO, 52),)),
-    Piece("mozart-k155-andante.ogg", "String Quartet K. 155, Andante", "Wolfgang Amadeus Mozart",
-          "calm, tender", -16,
-          (Section("mozart/k155/movement2", 0, 42, 58, (FLUTE, 46, 46, 42), 48),)),
-    Piece("bach-chorale-and-joplin-rag.ogg", "Passion Chorale, then Maple Leaf Rag",
-          "Johann Sebastian Bach, Scott Joplin", "sombre at first, then joyful", -3,
-          (Section("bach/bwv244.54", 0, 24, 56, STRINGS, 42),
-           Section("joplin/maple_leaf_rag", 64, 112, 112, PIANO, 100))),
+    Piece(
+        "joplin-maple-leaf-rag.ogg",
+        "Maple Leaf Rag",
+        "Scott Joplin",
+        "joyful, driving",
+        -3,
+        (Section("joplin/maple_leaf_rag", 0, 64, 110, PIANO, 96),),
+    ),
+    Piece(
+        "beethoven-opus59no3-finale.ogg",
+        "String Quartet op. 59 no. 3, finale",
+        "Ludwig van Beethoven",
+        "tense, restless, loud",
+        -1,
+        (Section("beethoven/opus59no3/movement4", 60, 160, 176, (48, 48, 48, 43), 118),),
+    ),
+    Piece(
+        "beethoven-opus18no1-adagio.ogg",
+        "String Quartet op. 18 no. 1, Adagio",
+        "Ludwig van Beethoven",
+        "sad, slow",
+        -14,
+        (Section("beethoven/opus18no1/movement2", 0, 40, 52, VIOLINS + VIOLA + CELLO, 52),),
+    ),
+    Piece(
+        "mozart-k155-andante.ogg",
+        "String Quartet K. 155, Andante",
+        "Wolfgang Amadeus Mozart",
+        "calm, tender",
+        -16,
+        (Section("mozart/k155/movement2", 0, 42, 58, (FLUTE, 46, 46, 42), 48),),
+    ),
+    Piece(
+        "bach-chorale-and-joplin-rag.ogg",
+        "Passion Chorale, then Maple Leaf Rag",
+        "Johann Sebastian Bach, Scott Joplin",
+        "sombre at first, then joyful",
+        -3,
+        (
+            Section("bach/bwv244.54", 0, 24, 56, STRINGS, 42),
+            Section("joplin/maple_leaf_rag", 64, 112, 112, PIANO, 100),
+        ),
+    ),
 )
 WITH_BEATS_AND_CHORDS = "joplin-maple-leaf-rag.ogg"
 WITH_FOREIGN_NAMESPACE = "beethoven-opus18no1-adagio.ogg"
@@ -115,7 +143,17 @@ def render(section: Section, fluidsynth: str, sound_font: str) -> Any:
         midi, wave = Path(folder, "piece.mid"), Path(folder, "piece.wav")
         excerpt(section).write("midi", midi)
         subprocess.run(
-            [fluidsynth, "-ni", "-q", "-F", str(wave), "-r", str(SAMPLE_RATE), sound_font, str(midi)],
+            [
+                fluidsynth,
+                "-ni",
+                "-q",
+                "-F",
+                str(wave),
+                "-r",
+                str(SAMPLE_RATE),
+                sound_font,
+                str(midi),
+            ],
             check=True,
         )
         samples, _ = soundfile.read(wave, dtype="float32")
@@ -148,23 +186,50 @@ def annotations(piece: Piece, duration_s: float) -> dict[str, Any] | None:
     if piece.file == WITH_BEATS_AND_CHORDS:
         found.append(annotation("chord", chords(section), duration_s))
     else:
-        bows = [(time, 1.0, {"direction": "up" if i % 2 else "down", "string": "G"})
-                for i, (time, _, _) in enumerate(beats(section)[::3])]
+        bows = [
+            (time, 1.0, {"direction": "up" if i % 2 else "down", "string": "G"})
+            for i, (time, _, _) in enumerate(beats(section)[::3])
+        ]
         bowing = annotation("org.example.bowing", bows, duration_s)
-        found.append({**bowing, "sandbox": {"edition": "example", "reviewed": None, "weights": [0.125]}})
-    metadata = {"title": piece.title, "artist": piece.composer, "release": "",
-                "duration": duration_s, "identifiers": {}, "jams_version": "0.3.5"}
+        found.append(
+            {**bowing, "sandbox": {"edition": "example", "reviewed": None, "weights": [0.125]}}
+        )
+    metadata = {
+        "title": piece.title,
+        "artist": piece.composer,
+        "release": "",
+        "duration": duration_s,
+        "identifiers": {},
+        "jams_version": "0.3.5",
+    }
     return {"file_metadata": metadata, "annotations": found, "sandbox": {"score": section.score}}
 
 
-def annotation(namespace: str, rows: list[tuple[float, float, Any]], duration_s: float) -> dict[str, Any]:
-    metadata = {"curator": {"name": "", "email": ""}, "annotator": {}, "version": "1.0",
-                "corpus": "examples", "annotation_tools": "examples/make_collection.py",
-                "annotation_rules": "read off the score", "validation": "", "data_source": "program"}
-    data = [{"time": round(time, 6), "duration": round(duration, 6), "value": value, "confidence": None}
-            for time, duration, value in rows]
-    return {"namespace": namespace, "time": 0.0, "duration": duration_s, "data": data,
-            "annotation_metadata": metadata, "sandbox": {}}
+def annotation(
+    namespace: str, rows: list[tuple[float, float, Any]], duration_s: float
+) -> dict[str, Any]:
+    metadata = {
+        "curator": {"name": "", "email": ""},
+        "annotator": {},
+        "version": "1.0",
+        "corpus": "examples",
+        "annotation_tools": "examples/make_collection.py",
+        "annotation_rules": "read off the score",
+        "validation": "",
+        "data_source": "program",
+    }
+    data = [
+        {"time": round(time, 6), "duration": round(duration, 6), "value": value, "confidence": None}
+        for time, duration, value in rows
+    ]
+    return {
+        "namespace": namespace,
+        "time": 0.0,
+        "duration": duration_s,
+        "data": data,
+        "annotation_metadata": metadata,
+        "sandbox": {},
+    }
 
 
 def beats(section: Section) -> list[tuple[float, float, int]]:
@@ -188,8 +253,12 @@ def chords(section: Section) -> list[tuple[float, float, str]]:
     notes = list(excerpt(section).flatten().notes)
     quarter_s, found = 60 / section.quarters_per_minute, []
     for beat in range(int(section.end - section.start)):
-        sounding = [p for n in notes if n.offset < beat + 1 and n.offset + n.quarterLength > beat
-                    for p in n.pitches]
+        sounding = [
+            p
+            for n in notes
+            if n.offset < beat + 1 and n.offset + n.quarterLength > beat
+            for p in n.pitches
+        ]
         heard = chord.Chord(sounding) if sounding else None
         name = qualities.get(heard.quality) if heard else None
         if heard and heard.isDominantSeventh():

@@ -21,7 +21,9 @@ def own_cache(tmp_path_factory, monkeypatch):
 def song():
     """Return a function that writes a song of some seconds and returns its path."""
 
-    def write(path: Path, duration_s: float = 2.0, seed: int = 0, sample_rate: int = 44_100) -> Path:
+    def write(
+        path: Path, duration_s: float = 2.0, seed: int = 0, sample_rate: int = 44_100
+    ) -> Path:
         rng = np.random.default_rng(seed)
         times = np.arange(round(duration_s * sample_rate)) / sample_rate
         tone = 0.3 * np.sin(2 * np.pi * rng.uniform(100, 800) * times)

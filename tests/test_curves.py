@@ -14,7 +14,9 @@ TIMES, VALUES = np.array([0.0, 0.5]), np.array([[0.1, -0.2], [0.3, 0.0]])
 
 
 @given(
-    low=st.floats(-100, 100), span=st.floats(0.1, 100), swapped=st.booleans(),
+    low=st.floats(-100, 100),
+    span=st.floats(0.1, 100),
+    swapped=st.booleans(),
     pair=st.tuples(st.floats(-1, 1), st.floats(-1, 1)),
 )
 def test_a_scale_there_and_back(low, span, swapped, pair):

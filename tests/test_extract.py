@@ -130,8 +130,9 @@ def test_bad_files_cost_themselves_only_and_each_gets_one_line(music, tmp_path):
     assert (code, out.strip()) == (1, "done 2, already done 0, failed 3")
     lines = err.strip().splitlines()
     assert len(lines) == 3
-    assert [sum(name in line for line in lines) for name in ("text.mp3", "empty.ogg", "cut.wav")] \
-        == [1, 1, 1]
+    assert [
+        sum(name in line for line in lines) for name in ("text.mp3", "empty.ogg", "cut.wav")
+    ] == [1, 1, 1]
     assert not (music / "text.jams").exists()
 
 
@@ -151,8 +152,10 @@ def test_too_short_is_one_clear_line(tmp_path, song):
 def test_output_folder_mirrors_the_tree_and_leaves_the_collection_alone(music, tmp_path):
     out = tmp_path / "out"
     assert extract(music, "-o", out)[0] == 0
-    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.jams")) \
-        == ["a.jams", "deep/b.jams"]
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.jams")) == [
+        "a.jams",
+        "deep/b.jams",
+    ]
     assert not list(music.rglob("*.jams"))
 
 
@@ -237,11 +240,23 @@ def test_killed_at_any_moment_and_run_again_gives_what_an_undisturbed_run_gives(
     undisturbed = tmp_path / "undisturbed"
     assert extract(tmp_path / "music", "-o", undisturbed)[0] == 0
     out = tmp_path / "out"
-    argv = [sys.executable, "-c", "from mer_plugins.cli import extract_main; extract_main()",
-            "--plugin", "damff", "--device", "cpu", "-j", "1", str(tmp_path / "music"),
-            "-o", str(out)]
-    killed = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              start_new_session=True)
+    argv = [
+        sys.executable,
+        "-c",
+        "from mer_plugins.cli import extract_main; extract_main()",
+        "--plugin",
+        "damff",
+        "--device",
+        "cpu",
+        "-j",
+        "1",
+        str(tmp_path / "music"),
+        "-o",
+        str(out),
+    ]
+    killed = subprocess.Popen(
+        argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     time.sleep(patience_s)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
@@ -256,10 +271,21 @@ def test_killed_at_any_moment_and_run_again_gives_what_an_undisturbed_run_gives(
 def test_interrupted_by_ctrl_c_it_says_how_to_go_on(tmp_path, song):
     for i in range(40):
         song(tmp_path / "music" / f"{i:02}.wav", 20.0, seed=i)
-    argv = [sys.executable, "-c", "from mer_plugins.cli import extract_main; extract_main()",
-            "--plugin", "damff", "--device", "cpu", "-j", "1", str(tmp_path / "music")]
-    running = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               start_new_session=True)
+    argv = [
+        sys.executable,
+        "-c",
+        "from mer_plugins.cli import extract_main; extract_main()",
+        "--plugin",
+        "damff",
+        "--device",
+        "cpu",
+        "-j",
+        "1",
+        str(tmp_path / "music"),
+    ]
+    running = subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     deadline = time.monotonic() + 120
     while not list((tmp_path / "music").glob("*.jams")) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -54,7 +54,9 @@ def test_nothing_heavy_is_imported_before_it_is_used(code):
         f"import sys\ntry:\n    {code}\nexcept SystemExit as e:\n    assert not e.code\n"
         f"print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[-1] == "HEAVY []"
 
 
@@ -63,7 +65,10 @@ def test_nothing_heavy_is_imported_before_it_is_used(code):
     [
         ("raise RuntimeError('no libfoo')", "RuntimeError: no libfoo"),
         ("import not_there_at_all", "ModuleNotFoundError"),
-        ("from mer_plugins import hookimpl\n@hookimpl\ndef mer_extractors():\n    return 7", "not it"),
+        (
+            "from mer_plugins import hookimpl\n@hookimpl\ndef mer_extractors():\n    return 7",
+            "not it",
+        ),
         ("from mer_plugins import hookimpl\n@hookimpl\ndef mer_extractors(x):\n    return []", "x"),
     ],
 )
@@ -85,7 +90,9 @@ def test_two_plugins_of_one_name_are_an_error_that_names_both(tmp_path):
     distribution(tmp_path, "mer-two", GOOD.format(name="same", factory="builtins:dict"))
     done = subprocess.run(
         [sys.executable, "-c", "from mer_plugins.cli import main; main()", "plugins"],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 2
     assert "'same'" in done.stderr and "mer-one" in done.stderr and "mer-two" in done.stderr
@@ -106,7 +113,9 @@ def test_unknown_names_tell_what_there_is():
 
 
 def test_unknown_parameters_tell_what_there_is():
-    with pytest.raises(PluginError, match="no parameter 'hops': it takes checkpoint, device, hop_s"):
+    with pytest.raises(
+        PluginError, match="no parameter 'hops': it takes checkpoint, device, hop_s"
+    ):
         plugin_host().create("damff", hops=1)
 
 
@@ -131,10 +140,14 @@ def test_each_call_makes_a_new_host():
 def test_every_plugin_tells_what_people_need_to_know():
     out = subprocess.run(
         [sys.executable, "-c", "from mer_plugins.cli import main; main()", "plugins", "--json"],
-        capture_output=True, text=True, check=True,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     for entry in json.loads(out)["extractors"]:
-        assert {"name", "version", "kind", "scale", "sample_rate", "window_s", "hop_s"} <= set(entry)
+        assert {"name", "version", "kind", "scale", "sample_rate", "window_s", "hop_s"} <= set(
+            entry
+        )
         assert set(entry["scale"]) == {"low", "high", "order"}
         assert entry["licence"] and entry["citation"]
 
@@ -143,7 +156,10 @@ def test_registered_facts_are_those_of_the_checkpoint():
     registered = plugin_host().info("damff")
     made = plugin_host().create("damff", device="cpu").info
     assert (made.checkpoint_sha256, made.window_s, made.hop_s, made.sample_rate) == (
-        registered.checkpoint_sha256, registered.window_s, registered.hop_s, registered.sample_rate
+        registered.checkpoint_sha256,
+        registered.window_s,
+        registered.hop_s,
+        registered.sample_rate,
     )
 
 

@@ -100,9 +100,11 @@ class LogMel:
         self.config = config
 
     @cached_property
-    def _window(self) -> npt.NDArray[np.float32]:
+    def _window(self) -> npt.NDArray[np.float64]:
+        # In float32 a full-scale sine leaks enough rounding into empty bands to show in the log.
         phase = 2 * np.pi * np.arange(self.config.n_fft) / self.config.n_fft
-        return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+        window: npt.NDArray[np.float64] = 0.5 - 0.5 * np.cos(phase)
+        return window
 
     @cached_property
     def _filters(self) -> scipy.sparse.csr_array:
@@ -118,7 +120,7 @@ class LogMel:
         """Turn the `reach` samples of one segment into log-mel, shape=(n_mels, frames)."""
         frames = np.lib.stride_tricks.sliding_window_view(samples, self.config.n_fft)
         spectrum = scipy.fft.rfft(frames[:: self.config.hop_length] * self._window, axis=-1)
-        power = spectrum.real**2 + spectrum.imag**2
+        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
         mel: npt.NDArray[np.float32] = self._filters @ power.T
         np.add(mel, np.float32(self.config.floor), out=mel)
         np.log(mel, out=mel)

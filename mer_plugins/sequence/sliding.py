@@ -27,12 +27,14 @@ class SlidingWindow:
         The sequence head: (b, t, h) -> (b, t, d).
     window, hop : int
         Segments; 1 <= hop <= window.
+    outputs : int
+        The head's d.
     """
 
-    def __init__(self, decode: Decode, window: int, hop: int) -> None:
+    def __init__(self, decode: Decode, window: int, hop: int, outputs: int = 2) -> None:
         if not 1 <= hop <= window:
             raise ValueError(f"hop {hop}, window {window} segments: expected 1 <= hop <= window")
-        self._decode, self._window, self._hop = decode, window, hop
+        self._decode, self._window, self._hop, self._outputs = decode, window, hop, outputs
         self._encoded: Tensor | None = None
         self._first = 0
         self._end = 0
@@ -67,7 +69,7 @@ class SlidingWindow:
         return [*first, *out[1:, -self._hop :]]
 
     def _nothing(self, like: Tensor) -> Tensor:
-        return like.new_empty((0, self._decode(like[None, :1]).shape[-1]))
+        return like.new_empty((0, self._outputs))
 
 
 class TwoHopWindow:

@@ -1,0 +1,165 @@
+"""DAMFF, the network, against the paper's equations and the reference table of shapes and sizes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from damff.model import CNN_VARIANTS, FUSIONS, DAMFFConfig, DAMFFNet
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+def parameters(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("cnn", "total", "convolution"),
+    [
+        ("hybrid", 228_306, 74_576),
+        ("t-f", 171_730, 18_000),
+        ("square", 228_514, 74_784),
+        ("t-s", 228_322, 74_592),
+        ("f-s", 228_290, 74_560),
+    ],
+)
+def test_sizes_of_the_five_architectures(cnn, total, convolution):
+    net = DAMFFNet(DAMFFConfig(cnn=cnn, outputs=1))
+    assert (parameters(net), parameters(net.convolution)) == (total, convolution)
+
+
+def test_sizes_of_the_attentions():
+    scam = DAMFFNet(DAMFFConfig()).fusion.attention
+    assert (parameters(scam.channel), parameters(scam.spatial)) == (2_288, 19_152)
+    assert parameters(DAMFFNet(DAMFFConfig(fusion="aff")).fusion) == 4_576
+    assert parameters(DAMFFNet(DAMFFConfig(fusion="sum")).fusion) == 0
+
+
+def test_shapes_on_the_way():
+    net, seen = DAMFFNet(DAMFFConfig(outputs=1)).eval(), {}
+    for name in (
+        "convolution.layer1.a",
+        "convolution.layer1.b",
+        "convolution.layer2.a",
+        "convolution.layer3.a",
+        "convolution.layer3.b",
+        "fusion",
+        "reduce",
+    ):
+
+        def keep(module, inputs, output, name=name):
+            seen[name] = tuple(output.shape[1:])
+
+        net.get_submodule(name).register_forward_hook(keep)
+    assert net(torch.randn(2, 3, 128, 50)).shape == (2, 3, 1)
+    assert seen == {
+        "convolution.layer1.a": (8, 64, 25),
+        "convolution.layer1.b": (8, 64, 25),
+        "convolution.layer2.a": (16, 32, 25),
+        "convolution.layer3.a": (64, 16, 12),
+        "convolution.layer3.b": (64, 16, 12),
+        "fusion": (64, 16, 12),
+        "reduce": (1, 16, 12),
+    }
+
+
+def maps():
+    return torch.randn(5, 64, 16, 12), torch.randn(5, 64, 16, 12)
+
+
+def test_without_daff_it_is_the_sum():
+    a, b = maps()
+    torch.testing.assert_close(DAMFFNet(DAMFFConfig(fusion="sum")).fusion(a, b), a + b)
+
+
+def test_with_attention_zero_it_is_the_mean():
+    net, (a, b) = DAMFFNet(DAMFFConfig()).eval(), maps()
+    for branch in (net.fusion.attention.channel, net.fusion.attention.spatial):
+        torch.nn.init.zeros_(branch.excite.norm2.weight)
+        torch.nn.init.zeros_(branch.excite.norm2.bias)
+    torch.testing.assert_close(net.fusion(a, b), (a + b) / 2)
+
+
+def test_equations_3_and_4():
+    net, (a, b) = DAMFFNet(DAMFFConfig()).eval(), maps()
+    scam = net.fusion.attention
+    weights = torch.sigmoid(scam.spatial(a + b) + scam.channel(a + b))
+    assert scam.channel(a + b).shape == (5, 64, 1, 1)
+    assert scam.spatial(a + b).shape == (5, 1, 16, 12)
+    torch.testing.assert_close(net.fusion(a, b), weights * a + (1 - weights) * b)
+
+
+def test_ablations_are_what_they_are_called():
+    a, b = maps()
+    x = a + b
+    for fusion, expected in {
+        "attention-map": lambda n: n(x),
+        "attended-sum": lambda n: n(x) * x,
+        "channel": lambda n: torch.sigmoid(n.channel(x)) * (a - b) + b,
+        "spatial": lambda n: torch.sigmoid(n.spatial(x)) * (a - b) + b,
+    }.items():
+        fuse = DAMFFNet(DAMFFConfig(fusion=fusion)).eval().fusion
+        torch.testing.assert_close(fuse(a, b), expected(fuse.attention))
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("cnn", list(CNN_VARIANTS))
+def test_every_parameter_gets_a_gradient(cnn, fusion):
+    net = DAMFFNet(DAMFFConfig(cnn=cnn, fusion=fusion))
+    net(torch.randn(2, 3, 128, 50)).square().mean().backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+        if name.endswith("weight"):
+            assert parameter.grad.abs().max() > 0, name
+
+
+def test_segments_do_not_see_each_other():
+    net, x = DAMFFNet(DAMFFConfig()).eval(), torch.randn(6, 128, 50)
+    alone = torch.cat([net.encode(x[i : i + 1]) for i in range(6)])
+    torch.testing.assert_close(net.encode(x), alone, atol=1e-5, rtol=1e-5)
+    changed = x.clone()
+    changed[3] += 1
+    others = [0, 1, 2, 4, 5]
+    torch.testing.assert_close(net.encode(changed)[others], net.encode(x)[others])
+
+
+def test_the_literal_view_scrambles_and_the_default_means():
+    x = torch.randn(2, 64, 16, 12)
+    mean = DAMFFNet(DAMFFConfig()).fusion.attention.spatial.pool(x)
+    raw = DAMFFNet(DAMFFConfig(raw_view=True)).fusion.attention.spatial.pool(x)
+    torch.testing.assert_close(mean, x.mean(1).reshape(2, 192, 1))
+    torch.testing.assert_close(raw, x.reshape(2, 192, 64).mean(2, keepdim=True))
+
+
+def test_axis_order_turns_the_kernels():
+    net = DAMFFNet(DAMFFConfig(axis_order="time-frequency"))
+    assert net.convolution.layer1.a.conv.kernel_size == (1, 3)
+    assert net.convolution.layer1.b.conv.kernel_size == (5, 1)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"cnn": "round"}, {"fusion": "cold"}, {"axis_order": "x"}, {"n_mels": 4}]
+)
+def test_impossible_readings_are_refused(wrong):
+    with pytest.raises(ValueError, match="expected|at least"):
+        DAMFFConfig(**wrong)
+
+
+def test_printed_it_reads_like_the_paper():
+    text = str(DAMFFNet(DAMFFConfig()))
+    for part in (
+        "MultiScaleConvolution",
+        "DAFF",
+        "SCAM",
+        "ChannelAttention",
+        "SpatialAttention",
+        "bilstm",
+        "MaxPool2d",
+        "(1, 5)",
+        "(3, 1)",
+    ):
+        assert part in text

@@ -1,0 +1,69 @@
+"""The cached sliding window against the paper's naive scheme, written out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from damff.model import DAMFFConfig, DAMFFNet
+from mer_plugins.sequence.sliding import SlidingWindow, TwoHopWindow
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    return DAMFFNet(DAMFFConfig(n_mels=16, n_frames=12)).eval()
+
+
+@torch.no_grad()
+def naive(net, segments, window, hop):
+    """Section 4.4.1, from scratch in every window; a last window flush with the end."""
+    n = len(segments)
+    if n <= window:
+        return net(segments[None])[0]
+    out = list(net(segments[None, :window])[0])
+    for start in range(hop, n - window + 1, hop):
+        out += list(net(segments[None, start : start + window])[0, -hop:])
+    missing = n - len(out)
+    if missing:
+        out += list(net(segments[None, n - window :])[0, -missing:])
+    return torch.stack(out)
+
+
+@pytest.mark.parametrize("n", [1, 5, 6, 7, 13, 40])
+@pytest.mark.parametrize(("window", "hop"), [(6, 1), (6, 5), (6, 6), (20, 3)])
+@torch.no_grad()
+def test_cached_is_naive(net, n, window, hop):
+    segments = torch.randn(n, 16, 12, generator=torch.Generator().manual_seed(n))
+    sliding = SlidingWindow(net.decode, window, hop)
+    found = torch.cat([sliding.feed(net.encode(segments)), sliding.finish()])
+    torch.testing.assert_close(found, naive(net, segments, window, hop), atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_valence_and_arousal_with_a_hop_each(net):
+    segments = torch.randn(33, 16, 12)
+    both = TwoHopWindow(net.decode, 10, (1, 5))
+    found = torch.cat([both.feed(net.encode(segments)), both.finish()])
+    for column, hop in enumerate((1, 5)):
+        expected = naive(net, segments, 10, hop)[:, column]
+        torch.testing.assert_close(found[:, column], expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@torch.no_grad()
+def test_fed_in_pieces_is_the_same(net, seed):
+    rng = np.random.default_rng(seed)
+    encoded = net.encode(torch.randn(37, 16, 12))
+    whole, pieces = (TwoHopWindow(net.decode, 8, (1, 3)) for _ in range(2))
+    cuts = np.sort(rng.integers(0, 37, 5))
+    fed = [pieces.feed(part) for part in torch.tensor_split(encoded, torch.tensor(cuts))]
+    expected = torch.cat([whole.feed(encoded), whole.finish()])
+    torch.testing.assert_close(torch.cat([*fed, pieces.finish()]), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("window", "hop"), [(4, 5), (4, 0)])
+def test_impossible_hops_are_refused(net, window, hop):
+    with pytest.raises(ValueError, match="expected 1 <= hop <= window"):
+        SlidingWindow(net.decode, window, hop)
