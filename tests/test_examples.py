@@ -33,10 +33,6 @@ def test_each_piece_is_music_from_beginning_to_end(name):
 
 
 def test_one_jams_loads_and_one_holds_what_jams_does_not_know():
-    assert sorted(p.stem for p in COLLECTION.glob("*.jams")) == [
-        "beethoven-opus18no1-adagio",
-        "joplin-maple-leaf-rag",
-    ]
     loaded = jams.load(str(COLLECTION / "joplin-maple-leaf-rag.jams"), strict=True)
     assert {a.namespace for a in loaded.annotations} >= {"beat", "chord"}
     foreign = COLLECTION / "beethoven-opus18no1-adagio.jams"
