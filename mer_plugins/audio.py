@@ -1,81 +1,76 @@
-"""Recordings as mono float32 samples: decode, mix, resample; whole or in blocks.
+"""Recordings: decode, mix and resample, whole or in blocks.
 
-libsndfile (soundfile) reads WAV, FLAC, Ogg, MP3, AIFF and more; FFmpeg (PyAV) reads what it cannot:
-AAC in m4a, WMA, Opus in WebM. Decoders differ by some milliseconds in where an MP3 begins, so the
-one that was used is part of a result's provenance. Channels are mixed to their mean; soxr (HQ)
-changes the rate while the blocks pass, so memory does not grow with the recording.
+Conventions
+-----------
+Samples are float32, nominally in [-1, 1], shape=(n,) mono or (channels, n). Mono is the mean over
+channels. Rates are in Hz, times and durations in seconds. A file gives the same samples, bit for
+bit, whether it is read whole or in blocks of any size.
+
+Files go to libsndfile first (WAV, FLAC, Ogg, MP3, AIFF, ...), and to FFmpeg where that cannot read
+all of them (M4A, WMA, WebM, ...); soxr (quality HQ) changes the rate. All three are imported when
+they are first used. A file that was cut short is refused unless the caller allows it: a curve of
+half a song would pass for a curve of the song.
 """
 
 from __future__ import annotations
 
+import math
+import operator
 import os
-import sys
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from mer_plugins.containers import find_truncation, mp3_declares_length
+from mer_plugins import containers, mpeg
 from mer_plugins.curves import FloatArray
+from mer_plugins.decoders import Decoder, DecodingError, may_be_mpeg, mix, open_decoder
 from mer_plugins.errors import AudioError
-
-Samples = npt.NDArray[np.float32]
 
 # fmt: off
 AUDIO_SUFFIXES = frozenset({
-    ".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus",
-    ".mp3", ".mp2", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf",
-    ".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".ape", ".wv",
-    ".tta", ".ac3",
+    ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".caf", ".flac",
+    ".m4a", ".m4b", ".mka", ".mp1", ".mp2", ".mp3", ".mp4", ".mpga", ".oga", ".ogg", ".opus",
+    ".rf64", ".snd", ".spx", ".tta", ".w64", ".wav", ".wave", ".weba", ".webm", ".wma", ".wv",
 })
 # fmt: on
-
-# Encoders pad and trim; less than this is no loss of music.
-_TOLERANCE_S = 0.25
-_MAX_CHANNELS = 64
-_PLAUSIBLE_FRAMES = 1 << 48
-# Streams without a container, whose length FFmpeg guesses from the bit rate.
-_BARE_STREAMS = frozenset({"aac", "ac3", "eac3", "mp3", "loas", "dts"})
+_MPEG_SUFFIXES = frozenset({".mp1", ".mp2", ".mp3", ".mpga"})
+_MOST_CHANNELS = 1024
 
 
 @dataclass(frozen=True, eq=False)
 class Audio:
-    """Samples of a recording.
+    """A recording in memory.
 
     Parameters
     ----------
     samples : np.ndarray, shape=(n,) or (channels, n)
-        Full scale is [-1, 1]; any float type, kept as float32. At least one sample, all finite.
+        Floats, finite, nominally in [-1, 1]; converted to float32. At least one sample.
     sample_rate : int
-        Hz.
+        Samples per second, positive.
 
     Raises
     ------
     AudioError
-        If the samples are of another shape or type, none or not finite, or the rate not positive.
+        If `samples` are not as above (NaN and infinity are named with their second), or
+        `sample_rate` is not a positive whole number.
+
+    Examples
+    --------
+    >>> Audio(np.zeros((2, 22050)), 44100).duration_s
+    0.5
     """
 
     samples: FloatArray
     sample_rate: int
 
     def __post_init__(self) -> None:
-        samples = np.asarray(self.samples)
-        if samples.ndim not in (1, 2) or samples.dtype.kind != "f":
-            raise AudioError(
-                f"samples are {samples.dtype} of shape {samples.shape}: "
-                "expected floats of shape (n,) or (channels, n)"
-            )
-        if not samples.size:
-            raise AudioError("the recording holds no samples")
-        if self.sample_rate <= 0:
-            raise AudioError(f"sample rate is {self.sample_rate}: expected a positive number of Hz")
-        _check_finite(samples, 0, self.sample_rate)
-        object.__setattr__(self, "samples", samples.astype(np.float32, copy=False))
+        object.__setattr__(self, "sample_rate", _checked_rate(self.sample_rate))
+        object.__setattr__(self, "samples", _checked_samples(self.samples, self.sample_rate))
 
     @property
     def duration_s(self) -> float:
@@ -83,107 +78,63 @@ class Audio:
         return float(self.samples.shape[-1] / self.sample_rate)
 
     def mono(self) -> Audio:
-        """Mix to the mean of the channels."""
-        if self.samples.ndim == 1:
-            return self
-        return Audio(self.samples.mean(axis=0, dtype=np.float32), self.sample_rate)
+        """Return the mean over channels; a mono recording returns itself."""
+        return self if self.samples.ndim == 1 else Audio(mix(self.samples), self.sample_rate)
 
     def resampled(self, sample_rate: int) -> Audio:
-        """Change the rate (soxr HQ); each channel on its own."""
-        if sample_rate == self.sample_rate:
+        """Return the recording at another rate (soxr, HQ); the same rate returns itself.
+
+        Raises
+        ------
+        AudioError
+            If `sample_rate` is not a positive whole number, or too low to leave one sample.
+        """
+        if _checked_rate(sample_rate) == self.sample_rate:
             return self
         import soxr
 
-        samples = soxr.resample(self.samples.T, self.sample_rate, sample_rate, quality="HQ").T
-        return Audio(samples, sample_rate)
-
-
-class _Decoder(Protocol):
-    """One open file: facts and blocks of shape (n, channels)."""
-
-    name: str
-    rate: int
-    channels: int
-    declared_s: float | None
-
-    def blocks(self, block_s: float) -> Iterator[Samples]: ...
-    def close(self) -> None: ...
+        resampled = soxr.resample(self.samples.T, self.sample_rate, sample_rate, quality="HQ")
+        return Audio(np.ascontiguousarray(resampled.T), sample_rate)
 
 
 class AudioReader:
-    """A recording open for reading; made by :func:`open_audio`, used in a ``with`` statement.
+    """A recording that is open for reading, as mono float32 at a wanted rate, in blocks.
+
+    Made by :func:`open_audio`; a context manager.
 
     Attributes
     ----------
-    path : pathlib.Path
+    path : Path
         The file.
-    sample_rate, native_rate, channels : int
-        Rate that is delivered and rate of the file, in Hz; channels of the file.
+    sample_rate, native_rate : int
+        Hz as delivered, and of the file.
+    channels : int
+        Of the file, before mixing.
     decoder : str
-        Library and version, for provenance.
-    duration_s : float
-        Seconds decoded so far.
+        Libraries and versions in use, for provenance: decoders differ in where an MP3 begins.
+    frames_delivered : int
+        Samples delivered so far, at `sample_rate`.
     """
 
     def __init__(
         self,
         path: Path,
-        decoder: _Decoder,
-        sample_rate: int | None,
+        file: FileIO,
+        decoder: Decoder,
+        sample_rate: int,
+        *,
         block_s: float,
         allow_truncated: bool,
     ) -> None:
-        self.path, self.decoder = path, decoder.name
-        self.native_rate, self.channels = decoder.rate, decoder.channels
-        self.sample_rate = sample_rate or decoder.rate
-        self._decoder, self._block_s, self._allow_truncated = decoder, block_s, allow_truncated
-        self._frames = 0
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds decoded so far."""
-        return self._frames / self.native_rate
-
-    def blocks(self) -> Iterator[Samples]:
-        """Yield mono samples at `sample_rate`, shape=(n,), once.
-
-        Raises
-        ------
-        AudioError
-            If a block cannot be decoded or holds NaN, there is no sound at all, or less than the
-            file declares.
-        """
-        try:
-            yield from self._resampled(self._mono())
-        except AudioError as exc:
-            raise AudioError(f"{self.path}: {exc}") from exc
-
-    def _mono(self) -> Iterator[Samples]:
-        for block in self._decoder.blocks(self._block_s):
-            _check_finite(block.T, self._frames, self.native_rate)
-            self._frames += len(block)
-            yield block[:, 0] if self.channels == 1 else block.mean(axis=1, dtype=np.float32)
-        if not self._frames:
-            raise AudioError("holds no sound")
-        declared_s = self._decoder.declared_s
-        if declared_s and not self._allow_truncated and declared_s - self.duration_s > _TOLERANCE_S:
-            found = f"{self.duration_s:.1f} of {declared_s:.1f} s are there"
-            raise _truncated(found)
-
-    def _resampled(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
-        if self.sample_rate == self.native_rate:
-            yield from blocks
-            return
-        import soxr
-
-        stream = soxr.ResampleStream(
-            self.native_rate, self.sample_rate, 1, dtype="float32", quality="HQ"
-        )
-        for block in blocks:
-            if len(out := stream.resample_chunk(block)):
-                yield out
-        if len(out := stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)):
-            yield out
+        self.path, self.sample_rate = path, sample_rate
+        self.native_rate, self.channels = decoder.sample_rate, decoder.channels
+        self.decoder = decoder.name
+        self.frames_delivered = 0
+        self._native_frames = 0
+        self._file, self._decoder = file, decoder
+        self._block_frames = max(1, round(block_s * self.native_rate))
+        self._allow_truncated = allow_truncated
+        self._is_begun = False
 
     def __enter__(self) -> AudioReader:
         return self
@@ -194,7 +145,71 @@ class AudioReader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of the recording decoded so far; all of them once the blocks have run out."""
+        return self._native_frames / self.native_rate
+
+    def close(self) -> None:
+        """Close the file; also done at the end of a ``with`` block."""
         self._decoder.close()
+        self._file.close()
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """Yield the recording once, in blocks of mono float32, shape=(n,), n > 0.
+
+        Raises
+        ------
+        AudioError
+            If the file is damaged, cut short (unless allowed), holds NaN or infinity, or not a
+            single sample; or if the blocks were asked for before.
+        """
+        if self._is_begun:
+            raise AudioError(f"{self.path}: has been read already: open it again")
+        self._is_begun = True
+        for block in self._resampled():
+            if len(block):
+                self.frames_delivered += len(block)
+                yield block
+        if not self.frames_delivered:
+            raise AudioError(
+                f"{self.path}: holds {self._native_frames} samples at {self.native_rate} Hz: "
+                f"expected at least one at {self.sample_rate} Hz"
+            )
+
+    def _resampled(self) -> Iterator[FloatArray]:
+        if self.sample_rate == self.native_rate:
+            yield from self._checked()
+            return
+        import soxr
+
+        stream = soxr.ResampleStream(self.native_rate, self.sample_rate, 1, quality="HQ")
+        for block in self._checked():
+            yield stream.resample_chunk(block)
+        yield stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+
+    def _checked(self) -> Iterator[FloatArray]:
+        try:
+            for block in self._decoder.blocks(self._block_frames):
+                _require_finite(block, self.native_rate, self._native_frames, f"{self.path}: holds")
+                self._native_frames += len(block)
+                yield block
+        except DecodingError as exc:
+            if not self._allow_truncated:
+                reason = f"decoding ends, or meets damage, after {self.duration_s:.2f} s ({exc})"
+                raise _cut_short(self.path, reason) from exc
+        self._require_all()
+
+    def _require_all(self) -> None:
+        declared = self._decoder.declared_frames
+        if self._allow_truncated or declared is None:
+            return
+        if self._native_frames + self._decoder.slack_frames < declared:
+            declared_s = declared / self.native_rate
+            reason = f"{self.duration_s:.2f} of {declared_s:.2f} s are there"
+            raise _cut_short(self.path, reason)
 
 
 def open_audio(
@@ -204,36 +219,50 @@ def open_audio(
     block_s: float = 10.0,
     allow_truncated: bool = False,
 ) -> AudioReader:
-    """Open a recording to read it as mono blocks.
+    """Open a recording for reading in blocks.
 
     Parameters
     ----------
-    path : str or os.PathLike
-        A sound file of any kind libsndfile or FFmpeg reads.
+    path : str or path-like
+        An audio file, or the sound of a video.
     sample_rate : int, optional
-        Rate to deliver, in Hz; by default the file's.
+        Rate to deliver, in Hz; None leaves the recording's own.
     block_s : float
-        Length of a block, in seconds; it does not alter the samples.
+        Length of the blocks that are decoded, in seconds, positive. It bounds the memory in use
+        and has no influence on the samples.
     allow_truncated : bool
-        Whether to take what is there of a file that is cut off.
+        Take what is there of a file that was cut short.
 
     Raises
     ------
     AudioError
-        In one line: missing, empty, not readable, not audio, or cut off.
+        If the file is missing, unreadable, empty, not audio, or was cut short; or an argument is
+        out of its range.
+
+    Examples
+    --------
+    >>> with open_audio("song.flac", 44100) as reader:  # doctest: +SKIP
+    ...     for block in reader.blocks():
+    ...         print(block.shape)
     """
-    path = Path(path)
+    rate = None if sample_rate is None else _checked_rate(sample_rate)
+    if not (math.isfinite(block_s) and block_s > 0):
+        raise AudioError(f"block_s is {block_s}: expected a positive number of seconds")
+    place = Path(path)
+    file = _open_file(place)
     try:
-        if not path.is_file():
-            raise AudioError(f"{path}: {'is no regular file' if path.exists() else 'not found'}")
-        if path.stat().st_size == 0:
-            raise AudioError(f"{path}: is empty (0 bytes)")
-        missing = None if allow_truncated else find_truncation(path)
-    except OSError as exc:
-        raise AudioError(f"{path}: cannot be read ({exc.strerror})") from exc
-    if missing:
-        raise AudioError(f"{path}: {_truncated(missing)}")
-    return AudioReader(path, _decoder(path), sample_rate, block_s, allow_truncated)
+        decoder = _open_decoder(place, file, allow_truncated=allow_truncated)
+    except BaseException:
+        file.close()
+        raise
+    return AudioReader(
+        place,
+        file,
+        decoder,
+        rate or decoder.sample_rate,
+        block_s=block_s,
+        allow_truncated=allow_truncated,
+    )
 
 
 def load_audio(
@@ -242,156 +271,93 @@ def load_audio(
     *,
     allow_truncated: bool = False,
 ) -> Audio:
-    """Read a whole recording as mono; parameters and errors as :func:`open_audio`."""
+    """Read a whole recording, as mono: the blocks of :func:`open_audio`, one after the other.
+
+    Parameters and errors are those of :func:`open_audio` and :meth:`AudioReader.blocks`.
+    """
     with open_audio(path, sample_rate, allow_truncated=allow_truncated) as reader:
         return Audio(np.concatenate(list(reader.blocks())), reader.sample_rate)
 
 
-class _SoundFile:
-    """A file that libsndfile reads."""
-
-    def __init__(self, path: Path) -> None:
-        import soundfile
-
-        with _quiet():
-            self._file = soundfile.SoundFile(path)
-        self._error = soundfile.SoundFileError
-        self.name = f"soundfile {soundfile.__version__} / {soundfile.__libsndfile_version__}"
-        self.rate, self.channels = self._file.samplerate, self._file.channels
-        if self._file.frames >= _PLAUSIBLE_FRAMES:
-            # libsndfile cannot read FLAC streams that do not say how long they are.
-            self._file.close()
-            raise ValueError("it does not say how long it is")
-        # libsndfile guesses the length of an MP3 that does not declare it.
-        is_guess = self._file.format == "MP3" and not mp3_declares_length(path)
-        self.declared_s = None if is_guess else self._file.frames / self.rate
-
-    def blocks(self, block_s: float) -> Iterator[Samples]:
-        size = max(1, round(block_s * self.rate))
-        buffer = np.empty((size, self.channels), dtype=np.float32)
-        while True:
-            try:
-                with _quiet():
-                    count = self._file.buffer_read_into(buffer, dtype="float32")
-            except (self._error, RuntimeError) as exc:
-                raise AudioError(f"cannot be decoded ({_one_line(exc)})") from exc
-            if not count:
-                return
-            yield buffer[:count].copy()
-
-    def close(self) -> None:
-        with _quiet():
-            self._file.close()
-
-
-class _AvFile:
-    """A file that FFmpeg reads."""
-
-    def __init__(self, path: Path) -> None:
-        import av
-
-        self._errors = (av.FFmpegError, ValueError)
-        av.logging.set_level(av.logging.PANIC)
-        self._container = av.open(str(path), metadata_errors="ignore")
-        if not self._container.streams.audio:
-            self._container.close()
-            raise ValueError("it holds no sound")
-        self._stream = self._container.streams.audio[0]
-        library = ".".join(map(str, av.library_versions["libavcodec"]))
-        self.name = f"PyAV {av.__version__} / libavcodec {library}"
-        self.rate, self.channels = int(self._stream.rate), int(self._stream.channels)
-        self.declared_s = self._declared_s()
-
-    def _declared_s(self) -> float | None:
-        if self._container.format.name in _BARE_STREAMS:
-            return None
-        if self._stream.duration is not None and self._stream.time_base is not None:
-            return float(self._stream.duration * self._stream.time_base)
-        duration = self._container.duration
-        return duration / 1e6 if duration else None
-
-    def blocks(self, block_s: float) -> Iterator[Samples]:
-        import av
-
-        resampler = av.AudioResampler(format="flt", layout=self._stream.layout, rate=self.rate)
-        try:
-            for frame in self._container.decode(self._stream):
-                yield from map(self._samples, resampler.resample(frame))
-            yield from map(self._samples, resampler.resample(None))
-        except self._errors as exc:
-            raise AudioError(f"cannot be decoded ({_one_line(exc)})") from exc
-
-    def _samples(self, frame: Any) -> Samples:
-        samples: Samples = frame.to_ndarray().reshape(-1, self.channels)
-        return samples
-
-    def close(self) -> None:
-        self._container.close()
-
-
-def _decoder(path: Path) -> _Decoder:
-    """Open by libsndfile, or else by FFmpeg; AudioError tells what both found."""
-    import soundfile
-
+def _open_file(path: Path) -> FileIO:
     try:
-        decoder: _Decoder = _SoundFile(path)
-    except (soundfile.SoundFileError, RuntimeError, OSError, ValueError) as exc:
-        decoder = _av_decoder(path, exc)
-    if not 1 <= decoder.channels <= _MAX_CHANNELS or decoder.rate <= 0:
-        decoder.close()
-        raise AudioError(
-            f"{path}: {decoder.channels} channels at {decoder.rate} Hz: "
-            f"expected 1 to {_MAX_CHANNELS} channels"
-        )
-    return decoder
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise AudioError(f"{path}: is no regular file but a folder")
+        if not stat.S_ISREG(status.st_mode):
+            raise AudioError(f"{path}: is no regular file")
+        if not status.st_size:
+            raise AudioError(f"{path}: is empty (0 bytes)")
+        return FileIO(path)
+    except FileNotFoundError as exc:
+        raise AudioError(f"{path}: not found") from exc
+    except (OSError, ValueError) as exc:
+        raise AudioError(f"{path}: cannot be read ({_reason(exc)})") from exc
 
 
-def _av_decoder(path: Path, first: Exception) -> _Decoder:
-    import av
-
-    # Text is no sound, but FFmpeg reads some of it as raw samples or as a list of frames.
+def _open_decoder(path: Path, file: FileIO, *, allow_truncated: bool) -> Decoder:
     try:
-        with path.open("rb") as file:
-            head = file.read(4096)
-        if _is_text(head):
-            raise AudioError(f"{path}: holds text, no audio that can be read")
-        return _AvFile(path)
-    except (av.FFmpegError, ValueError, OSError) as exc:
-        raise AudioError(f"{path}: is no audio that can be read ({_one_line(exc)})") from first
+        claims_mpeg = path.suffix.lower() in _MPEG_SUFFIXES or may_be_mpeg(file)
+        facts = mpeg.inspect(file) if claims_mpeg else None
+        shortfall = facts.shortfall if facts else containers.shortfall(file)
+        if shortfall and not allow_truncated:
+            raise _cut_short(path, shortfall)
+        return open_decoder(file, facts)
+    except DecodingError as exc:
+        what = "holds text," if _is_text(file) else "is"
+        raise AudioError(f"{path}: {what} no audio that can be read ({exc})") from exc
+    except OSError as exc:
+        raise AudioError(f"{path}: cannot be read ({_reason(exc)})") from exc
 
 
-def _is_text(head: bytes) -> bool:
-    printable = set(range(32, 127)) | {9, 10, 12, 13}
-    return bool(head) and all(byte in printable or byte >= 0xA0 for byte in head)
+def _is_text(file: FileIO) -> bool:
+    head = containers.read_at(file, 0, 4096)
+    return all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
 
 
-def _check_finite(samples: FloatArray, offset: int, rate: int) -> None:
-    finite = np.isfinite(samples).reshape(-1, samples.shape[-1]).all(axis=0)
-    if not finite.all():
-        at = (offset + int(np.argmin(finite))) / rate
-        raise AudioError(f"holds NaN or infinity at {at:.3f} s: repair or convert it")
+def _reason(exc: Exception) -> str:
+    return str(getattr(exc, "strerror", None) or exc)
 
 
-def _truncated(missing: str) -> AudioError:
+def _cut_short(path: Path, what: str) -> AudioError:
     return AudioError(
-        f"is cut off: {missing}; get it whole, or take what is there with --allow-truncated"
+        f"{path}: is cut off: {what}; get it whole, or take what is there with "
+        "--allow-truncated (in Python allow_truncated=True)"
     )
 
 
-def _one_line(exc: BaseException) -> str:
-    return " ".join(str(exc).split())[:200]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep libmpg123's warnings, which it prints past Python, off people's terminal."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
+def _checked_rate(sample_rate: int) -> int:
     try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)
+        rate = operator.index(sample_rate)
+    except TypeError as exc:
+        raise AudioError(f"sample_rate is {sample_rate!r}: expected a whole number of Hz") from exc
+    if rate <= 0:
+        raise AudioError(f"sample_rate is {rate}: expected a positive number of Hz")
+    return rate
+
+
+def _checked_samples(samples: FloatArray, sample_rate: int) -> FloatArray:
+    array = np.asarray(samples)
+    if array.dtype.kind != "f":
+        raise AudioError(
+            f"samples are {array.dtype}: expected floats in [-1, 1] (16-bit integers / 32768)"
+        )
+    if array.ndim not in (1, 2):
+        raise AudioError(f"samples have shape {array.shape}: expected (n,) or (channels, n)")
+    if array.ndim == 2 and len(array) > _MOST_CHANNELS:
+        raise AudioError(f"samples have shape {array.shape}: expected (channels, n); transpose")
+    if not array.size:
+        raise AudioError("the recording holds no samples")
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32, copy=False)
+    _require_finite(array, sample_rate, 0, "samples hold")
+    return array
+
+
+def _require_finite(samples: FloatArray, sample_rate: int, before: int, who_holds: str) -> None:
+    finite = np.isfinite(samples)
+    if finite.all():
+        return
+    first = int(np.argmin(finite.all(axis=tuple(range(samples.ndim - 1)))))
+    second = (before + first) / sample_rate
+    raise AudioError(f"{who_holds} NaN or infinity at {second:.3f} s: expected finite numbers")

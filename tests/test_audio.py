@@ -181,7 +181,8 @@ def test_on_request_what_is_there_is_taken(tmp_path, kind):
     path.write_bytes(content[: round(len(content) * 0.6)])
     found = load_audio(path, allow_truncated=True).samples
     assert 0.3 < len(found) / len(whole) < 0.7
-    np.testing.assert_allclose(found[:10_000], whole[:10_000], atol=1e-6)
+    # A cut MP3 goes to the other decoder.
+    np.testing.assert_allclose(found[:10_000], whole[:10_000], atol=1e-5)
 
 
 @pytest.mark.parametrize(
