@@ -9,6 +9,7 @@ from torch import nn
 
 from damff.model import DAMFFConfig, DAMFFNet
 from damff.plugin import INFO
+from mer_plugins.errors import CheckpointError
 from mer_plugins.host import resource_path
 from mer_plugins.sequence.checkpoint import Checkpoint, make_config
 from mer_plugins.sequence.extractor import NeuralExtractor
@@ -46,5 +47,24 @@ class DAMFF(NeuralExtractor):
 
 
 def build_network(checkpoint: Checkpoint, path: Path) -> nn.Module:
-    """Make the network a checkpoint describes, without its weights."""
-    return DAMFFNet(make_config(DAMFFConfig, checkpoint.model, path))
+    """Make the network a checkpoint describes, without its weights.
+
+    Raises
+    ------
+    CheckpointError
+        If its settings are none of DAMFF's, its front end makes segments of another size than the
+        network takes, or it does not give both valence and arousal.
+    """
+    config = make_config(DAMFFConfig, checkpoint.model, path)
+    made = (checkpoint.features.n_mels, checkpoint.features.frames_per_segment)
+    if made != (config.n_mels, config.n_frames):
+        raise CheckpointError(
+            f"{path}: the front end makes segments of {made[0]} bands x {made[1]} frames: "
+            f"expected {config.n_mels} x {config.n_frames}, as the network takes them"
+        )
+    if config.outputs != 2:
+        raise CheckpointError(
+            f"{path}: the network has {config.outputs} output: "
+            "expected 2, valence and arousal; one for a single dimension cannot run alone"
+        )
+    return DAMFFNet(config)

@@ -96,10 +96,28 @@ class DAMFFConfig:
             raise ValueError(
                 f"axis_order is {self.axis_order!r}: expected frequency-time or time-frequency"
             )
+        self._check_sizes()
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout!r}: expected at least 0 and less than 1")
+
+    def _check_sizes(self) -> None:
+        sizes = (self.n_mels, self.n_frames, *self.channels, self.reduction, self.hidden)
+        if len(self.channels) != 3 or any(type(size) is not int or size < 1 for size in sizes):
+            raise ValueError(
+                f"n_mels, n_frames, channels, reduction, hidden are {sizes}: "
+                "expected whole numbers from 1 up, three of them channels"
+            )
+        if self.outputs not in (1, 2):
+            raise ValueError(f"outputs is {self.outputs!r}: expected 1 or 2")
         if min(self.map_size) < 1:
             raise ValueError(
                 f"a segment of {self.n_mels} bands x {self.n_frames} frames is too small "
-                "for three poolings: at least 8 x 8 are needed"
+                "for three poolings: at least 8 x 4 are needed"
+            )
+        if self.reduction > min(self.channels[-1], self.map_size[0] * self.map_size[1]):
+            raise ValueError(
+                f"reduction is {self.reduction}: expected at most the {self.channels[-1]} channels "
+                f"and the {self.map_size[0] * self.map_size[1]} positions it reduces"
             )
 
     @property

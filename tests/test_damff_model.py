@@ -139,10 +139,64 @@ def test_axis_order_turns_the_kernels():
     net = DAMFFNet(DAMFFConfig(axis_order="time-frequency"))
     assert net.convolution.layer1.a.conv.kernel_size == (1, 3)
     assert net.convolution.layer1.b.conv.kernel_size == (5, 1)
+    assert net.eval()(torch.randn(1, 2, 128, 50)).shape == (1, 2, 2)
+
+
+def kernels(cnn):
+    layers = DAMFFNet(DAMFFConfig(cnn=cnn)).convolution.children()
+    return [tuple(branch.conv.kernel_size for branch in (layer.a, layer.b)) for layer in layers]
+
+
+def test_kernels_are_those_of_figure_4():
+    squares = [((3, 3), (5, 5))] * 2
+    assert kernels("hybrid") == [((3, 1), (1, 5)), *squares]
+    assert kernels("t-f") == [((3, 1), (1, 5))] * 3
+    assert kernels("square") == [((3, 3), (5, 5)), *squares]
+    assert kernels("t-s") == [((1, 5), (1, 5)), *squares]
+    assert kernels("f-s") == [((3, 1), (3, 1)), *squares]
+
+
+def test_the_first_layers_branches_follow_each_other_in_time():
+    net, x = DAMFFNet(DAMFFConfig()).eval(), torch.randn(2, 1, 128, 50)
+    layer = net.convolution.layer1
+    seen = []
+    net.convolution.layer2.a.register_forward_hook(lambda m, inputs, out: seen.append(inputs[0]))
+    net.convolution(x)
+    torch.testing.assert_close(seen[0][..., :25], layer.a(x))
+    torch.testing.assert_close(seen[0][..., 25:], layer.b(x))
+
+
+@pytest.mark.parametrize("n_mels, n_frames", [(8, 4), (64, 43), (40, 50)])
+def test_segments_of_other_sizes(n_mels, n_frames):
+    net = DAMFFNet(DAMFFConfig(n_mels=n_mels, n_frames=n_frames, reduction=1)).eval()
+    assert net(torch.randn(2, 3, n_mels, n_frames)).shape == (2, 3, 2)
+
+
+def test_the_sequence_head_sees_past_and_future():
+    net, x = DAMFFNet(DAMFFConfig()).eval(), torch.randn(1, 5, 128, 50)
+    changed = x.clone()
+    changed[:, 2] += 1
+    assert ((net(changed) - net(x)).abs().amax(dim=2) > 0).all()
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"cnn": "round"}, {"fusion": "cold"}, {"axis_order": "x"}, {"n_mels": 4}]
+    "wrong",
+    [
+        {"cnn": "round"},
+        {"fusion": "cold"},
+        {"axis_order": "x"},
+        {"n_mels": 4},
+        {"n_frames": 3},
+        {"n_mels": 128.0},
+        {"channels": (8, 16)},
+        {"channels": (8, 16, 0)},
+        {"reduction": 0},
+        {"reduction": 65},
+        {"hidden": "64"},
+        {"outputs": 3},
+        {"dropout": 1.0},
+    ],
+    ids=str,
 )
 def test_impossible_readings_are_refused(wrong):
     with pytest.raises(ValueError, match="expected|at least"):

@@ -9,8 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer_plugins.errors import AudioError
-from mer_plugins.sequence.logmel import LogMel, LogMelConfig, LogMelStream, mel_filters
+from mer_plugins.sequence.logmel import (
+    LogMel,
+    LogMelConfig,
+    LogMelStream,
+    hz_to_mel,
+    mel_filters,
+    mel_to_hz,
+)
 
+OTHER = LogMelConfig(sample_rate=22_050, n_fft=1024, hop_length=256, n_mels=64)
+ODD = LogMelConfig(sample_rate=16_000, n_fft=401, hop_length=160, n_mels=40)
 SMALL = LogMelConfig(sample_rate=8_000, n_fft=256, hop_length=80, n_mels=20, frames_per_segment=10)
 
 
@@ -49,7 +58,9 @@ def by_librosa(samples, config):
 
 
 @pytest.mark.filterwarnings("ignore:Empty filters detected")
-@pytest.mark.parametrize("config", [LogMelConfig(), SMALL], ids=["paper", "small"])
+@pytest.mark.parametrize(
+    "config", [LogMelConfig(), OTHER, ODD, SMALL], ids=["paper", "other", "odd", "small"]
+)
 @pytest.mark.parametrize("name", list(signals(10)))
 def test_equal_to_librosa_within_a_thousandth(config, name):
     samples = signals(rate=config.sample_rate)[name].astype(np.float32)
@@ -58,10 +69,36 @@ def test_equal_to_librosa_within_a_thousandth(config, name):
     np.testing.assert_allclose(found[: len(expected)], expected, atol=1e-3, rtol=0)
 
 
-def test_filters_are_librosas():
-    c = LogMelConfig()
+@pytest.mark.parametrize("c", [LogMelConfig(), OTHER, ODD], ids=["paper", "other", "odd"])
+def test_filters_are_librosas(c):
     expected = librosa.filters.mel(sr=c.sample_rate, n_fft=c.n_fft, n_mels=c.n_mels, dtype=float)
-    np.testing.assert_allclose(mel_filters(c), expected, atol=1e-12)
+    np.testing.assert_allclose(mel_filters(c), expected, rtol=1e-6, atol=1e-12)
+
+
+def test_mel_there_and_back():
+    hertz = np.array([0.0, 440.0, 999.0, 1_000.0, 6_400.0, 22_050.0])
+    np.testing.assert_allclose(hz_to_mel(hertz), librosa.hz_to_mel(hertz))
+    np.testing.assert_allclose(mel_to_hz(hz_to_mel(hertz)), hertz)
+
+
+def test_silence_is_the_floor():
+    segments = LogMel(LogMelConfig())(np.zeros(44_100, dtype=np.float32))
+    np.testing.assert_allclose(segments, np.log(1e-6), rtol=1e-6)
+
+
+def test_segments_come_as_soon_as_all_their_samples_are_there():
+    stream = LogMelStream(LogMel(SMALL))
+    needed = 9 * 80 + 128
+    assert len(stream.feed(np.zeros(needed - 1))) == 0
+    assert len(stream.feed(np.zeros(1))) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"hop_length": 0}, {"n_fft": 2_646.0}, {"n_mels": -1}, {"floor": 0.0}]
+)
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} is .*: expected a"):
+        LogMelConfig(**wrong)
 
 
 @settings(deadline=None, max_examples=60)

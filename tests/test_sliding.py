@@ -51,6 +51,37 @@ def test_valence_and_arousal_with_a_hop_each(net):
         torch.testing.assert_close(found[:, column], expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("n", [9, 33])
+@torch.no_grad()
+def test_each_window_is_run_once(net, n):
+    windows = []
+
+    def decode(encoded):
+        windows.extend(encoded)
+        return net.decode(encoded)
+
+    sliding = TwoHopWindow(decode, 10, (5, 5))
+    encoded = net.encode(torch.randn(n, 16, 12))
+    found = torch.cat([sliding.feed(encoded), sliding.finish()])
+    assert len(found) == n
+    # 33: ends at 10, 15, 20, 25, 30 and the tail, once for both dimensions.
+    assert len(windows) == (1 if n == 9 else 6)
+
+
+@torch.no_grad()
+def test_predictions_come_as_soon_as_they_are_final(net):
+    sliding = SlidingWindow(net.decode, 6, 2)
+    encoded = net.encode(torch.randn(10, 16, 12))
+    counts = [len(sliding.feed(encoded[i : i + 1])) for i in range(10)]
+    assert counts == [0, 0, 0, 0, 0, 6, 0, 2, 0, 2]
+    assert len(sliding.finish()) == 0
+
+
+def test_nothing_fed_is_an_error(net):
+    with pytest.raises(ValueError, match="no segment was fed"):
+        SlidingWindow(net.decode, 6, 2).finish()
+
+
 @pytest.mark.parametrize("seed", range(8))
 @torch.no_grad()
 def test_fed_in_pieces_is_the_same(net, seed):

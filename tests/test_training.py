@@ -1,24 +1,24 @@
-"""Training: losses against audmetric, masks, repeatability, and the command from data to weights."""
+"""Training: masks, padding, averages, repeatability, and the command from data to weights."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
-import audmetric
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
 from damff.model import DAMFFConfig, DAMFFNet
+from damff.recipes import TRAINING
 from mer_plugins import EmotionCurve
 from mer_plugins.cli.train import command
-from mer_plugins.errors import MerError
+from mer_plugins.errors import MerError, PluginError
 from mer_plugins.sequence.data import on_grid, read_folds
 from mer_plugins.sequence.logmel import LogMelConfig
-from mer_plugins.sequence.losses import LOSSES
 from mer_plugins.sequence.recipe import Recipe
-from mer_plugins.sequence.training import LabelledTrack, Normaliser, Trainer, collate
+from mer_plugins.sequence.training import LabelledTrack, Normaliser, Trainer, collate, excerpts
 
 FEATURES = LogMelConfig(
     sample_rate=8_000, n_fft=256, hop_length=320, n_mels=16, frames_per_segment=12
@@ -52,47 +52,6 @@ def trainer(data, recipe=RECIPE):
     return Trainer(DAMFFNet(DAMFFConfig(n_mels=16, n_frames=12, hidden=8)), recipe, data)
 
 
-def pair(b=3, t=20, seed=0):
-    g = torch.Generator().manual_seed(seed)
-    reference = torch.rand(b, t, generator=g)
-    return reference + 0.3 * torch.rand(b, t, generator=g), reference
-
-
-def test_concordance_losses_are_audmetrics_concordance():
-    estimate, reference = pair()
-    mask = torch.ones(3, 20)
-    whole = audmetric.concordance_cc(reference.flatten().numpy(), estimate.flatten().numpy())
-    each = [
-        audmetric.concordance_cc(r.numpy(), e.numpy())
-        for r, e in zip(reference, estimate, strict=True)
-    ]
-    assert float(LOSSES["ccc"](estimate, reference, mask)) == pytest.approx(1 - whole, abs=1e-5)
-    per_sequence = LOSSES["ccc-sequence"](estimate, reference, mask)
-    assert float(per_sequence) == pytest.approx(1 - np.mean(each), abs=1e-5)
-
-
-@pytest.mark.parametrize("name", list(LOSSES))
-def test_what_is_masked_has_no_say(name):
-    estimate, reference = pair()
-    mask = torch.ones(3, 20)
-    mask[:, 12:] = 0
-    cut = LOSSES[name](estimate[:, :12], reference[:, :12], mask[:, :12])
-    wild = estimate.clone()
-    wild[:, 12:] = 1e3
-    torch.testing.assert_close(LOSSES[name](wild, reference, mask), cut)
-
-
-@pytest.mark.parametrize("name", list(LOSSES))
-@pytest.mark.parametrize("case", ["perfect", "constant"])
-def test_gradients_stay_finite(name, case):
-    reference = pair()[1]
-    estimate = (
-        reference.clone() if case == "perfect" else torch.full((3, 20), 0.1)
-    ).requires_grad_()
-    LOSSES[name](estimate, reference, torch.ones(3, 20)).backward()
-    assert torch.isfinite(estimate.grad).all()
-
-
 def test_it_learns_and_the_same_seed_gives_the_same_weights():
     first, second = trainer(tracks()), trainer(tracks())
     losses = [first.epoch() for _ in range(15)]
@@ -120,6 +79,82 @@ def test_short_recordings_are_padded_and_masked():
     segments, labels, mask = collate([(short, 0)], 4)
     assert segments.shape == (1, 4, 16, 12) and labels.shape == (1, 4, 2)
     assert mask.tolist() == [[1, 1, 0, 0]]
+
+
+def test_a_short_recording_trains_as_if_its_padding_had_labels_of_any_kind():
+    short = tracks(1, length=2)[0]
+    longer = LabelledTrack(
+        "longer",
+        np.concatenate([short.segments, np.zeros((2, 16, 12), np.float32)]),
+        np.concatenate([short.labels, np.full((2, 2), 9, np.float32)]),
+        np.array([True, True, False, False]),
+    )
+    first, second = trainer([*tracks(), short]), trainer([*tracks(), longer])
+    second.normaliser = first.normaliser
+    assert first.epoch() == second.epoch()
+
+
+def test_a_batch_holds_the_excerpts_and_nothing_else():
+    track = tracks(1, length=10)[0]
+    track.labels[:] = np.arange(20).reshape(10, 2)
+    segments, labels, mask = collate([(track, 3), (track, 6)], 4)
+    np.testing.assert_array_equal(segments, np.stack([track.segments[3:7], track.segments[6:]]))
+    np.testing.assert_array_equal(labels, np.stack([track.labels[3:7], track.labels[6:]]))
+    assert mask.all()
+
+
+def test_each_pass_takes_every_recording_once_from_anywhere_within():
+    data = tracks(5, length=9) + tracks(1, length=2)
+    drawn = [list(excerpts(data, 4, np.random.default_rng(seed))) for seed in range(60)]
+    for order in drawn:
+        assert {id(track) for track, _ in order} == {id(track) for track in data}
+        assert all(start == 0 for track, start in order if len(track.mask) == 2)
+    starts = {start for order in drawn for track, start in order if len(track.mask) == 9}
+    assert starts == set(range(6))
+
+
+def test_without_an_average_the_last_weights_are_kept():
+    last = trainer(tracks(), replace(RECIPE, average_decay=0.0))
+    mean = trainer(tracks())
+    for made in (last, mean):
+        for _ in range(3):
+            made.epoch()
+    torch.testing.assert_close(last.average.state_dict(), last.model.state_dict())
+    assert not torch.equal(mean.average.head.weight, mean.model.head.weight)
+
+
+def test_another_seed_draws_other_batches():
+    data = tracks(12, length=9)
+    first, second = trainer(data), trainer(data, replace(RECIPE, seed=1))
+    assert first.epoch() != second.epoch()
+
+
+def test_it_can_learn_a_few_recordings_by_heart():
+    made = trainer(tracks(), replace(RECIPE, average_decay=0.0, epochs=60))
+    for _ in range(60):
+        made.epoch()
+    errors = [np.abs(made.predict(track) - track.labels).max() for track in made.tracks]
+    assert np.mean(errors) < 0.12
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"colour": 1}, "no setting is called 'colour'"),
+        ({"cnn": "round"}, "the network cannot be made: cnn is 'round'"),
+        ({"channels": [8, 16]}, "the network cannot be made"),
+    ],
+)
+def test_settings_no_network_has_are_refused(settings, complaint):
+    with pytest.raises(PluginError, match=complaint):
+        TRAINING.config(settings)
+
+
+def test_the_papers_recipe():
+    paper = TRAINING.recipe("paper")
+    assert (paper.window, paper.hops, paper.epochs, paper.batch_size) == (60, (1, 5), 100, 32)
+    with pytest.raises(PluginError, match="no recipe is called 'cake': there are paper"):
+        TRAINING.recipe("cake")
 
 
 def test_the_normaliser_is_numpys_mean_and_deviation():

@@ -105,7 +105,7 @@ def _assemble(
         settings = json.loads(metadata["settings"])
         found = Checkpoint(
             plugin=settings["plugin"],
-            model=settings["model"],
+            model=dict(settings["model"]),
             features=LogMelConfig(**settings["features"]),
             mean=tensors.pop("normaliser.mean"),
             std=tensors.pop("normaliser.std"),
@@ -114,8 +114,13 @@ def _assemble(
             weights={name.removeprefix("model."): t for name, t in tensors.items()},
             sha256=digest,
         )
-    except (KeyError, TypeError, ValueError, IndexError) as exc:
+    except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as exc:
         raise CheckpointError(f"{path}: its settings are damaged ({exc!r})") from exc
+    _check(found, plugin, path)
+    return found
+
+
+def _check(found: Checkpoint, plugin: str, path: Path) -> None:
     if found.plugin != plugin:
         raise CheckpointError(f"{path}: holds weights of {found.plugin!r}: expected {plugin!r}")
     if min(found.window, *found.hops) < 1 or max(found.hops) > found.window:
@@ -123,7 +128,15 @@ def _assemble(
             f"{path}: window of {found.window} and hops of {found.hops} segments: "
             "expected hops from 1 up to the window"
         )
-    return found
+    shape = (found.features.n_mels,)
+    if not (found.mean.shape == found.std.shape == shape):
+        raise CheckpointError(
+            f"{path}: mean and std have shapes {tuple(found.mean.shape)} and "
+            f"{tuple(found.std.shape)}: expected {shape}, one value a mel band"
+        )
+    statistics = torch.stack([found.mean, found.std])
+    if not (torch.isfinite(statistics).all() and (found.std > 0).all()):
+        raise CheckpointError(f"{path}: mean or std holds NaN, infinity, or a std that is not > 0")
 
 
 def make_config(config_class: type[C], settings: Mapping[str, Any], path: Path) -> C:

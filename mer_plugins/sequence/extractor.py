@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from mer_plugins.sequence.training import Normaliser
 # Small enough to stay in a core's cache, and always the same, so that neither the size of the
 # blocks nor of the recording changes a bit of the result.
 ENCODER_BATCH = 32
+_DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
 
 
 class SegmentNetwork(Protocol):
@@ -98,10 +101,11 @@ class NeuralExtractor:
         )
 
     def _segments(self, name: str, seconds: float) -> int:
-        count = round(seconds / self.segment_s)
+        is_number = isinstance(seconds, int | float) and math.isfinite(seconds)
+        count = round(seconds / self.segment_s) if is_number else 0
         if count < 1 or abs(count * self.segment_s - seconds) > 1e-6:
             raise PluginError(
-                f"{name} is {seconds:g} s: expected a positive multiple of {self.segment_s:g} s"
+                f"{name} is {seconds} s: expected a positive multiple of {self.segment_s:g} s"
             )
         return count
 
@@ -162,11 +166,13 @@ def find_device(name: str) -> torch.device:
     """Turn ``auto``, ``cpu``, ``cuda[:N]`` or ``mps`` into a device that is there."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    problem = f"device {name!r} is not available here: use auto, cpu, cuda, cuda:N or mps"
+    # Torch knows further devices, some of which hold no data or need modules of their own.
+    if not _DEVICE.fullmatch(str(name)):
+        raise PluginError(problem)
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as exc:
-        raise PluginError(
-            f"device {name!r} is not available here: use auto, cpu, cuda, cuda:N or mps"
-        ) from exc
+        raise PluginError(problem) from exc
     return device

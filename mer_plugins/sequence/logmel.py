@@ -41,6 +41,11 @@ class LogMelConfig:
         Added to the mel power before the natural logarithm.
     frames_per_segment : int
         Frames that make one segment, that is one value of the curve.
+
+    Raises
+    ------
+    ValueError
+        If a size is no whole number from 1 up, or the floor is no positive number.
     """
 
     sample_rate: int = 44_100
@@ -49,6 +54,14 @@ class LogMelConfig:
     n_mels: int = 128
     floor: float = 1e-6
     frames_per_segment: int = 50
+
+    def __post_init__(self) -> None:
+        for name in ("sample_rate", "n_fft", "hop_length", "n_mels", "frames_per_segment"):
+            size = getattr(self, name)
+            if type(size) is not int or size < 1:
+                raise ValueError(f"{name} is {size!r}: expected a whole number from 1 up")
+        if not 0 < self.floor < np.inf:
+            raise ValueError(f"floor is {self.floor!r}: expected a positive number")
 
     @property
     def segment_length(self) -> int:

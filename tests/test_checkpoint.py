@@ -1,0 +1,147 @@
+"""Checkpoints there and back, and files that are damaged, foreign, hostile or of another network."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from damff import DAMFF
+from damff.model import DAMFFConfig, DAMFFNet
+from mer_plugins import Audio
+from mer_plugins.errors import CheckpointError
+from mer_plugins.sequence.checkpoint import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
+from mer_plugins.sequence.logmel import LogMelConfig
+
+
+@pytest.fixture
+def checkpoint():
+    torch.manual_seed(0)
+    net = DAMFFNet(DAMFFConfig())
+    return Checkpoint(
+        "damff",
+        asdict(net.config),
+        LogMelConfig(),
+        torch.zeros(128),
+        torch.ones(128),
+        20,
+        (1, 5),
+        net.state_dict(),
+    )
+
+
+def test_a_checkpoint_there_and_back(checkpoint, tmp_path):
+    path = tmp_path / "own.safetensors"
+    save_checkpoint(checkpoint, path)
+    found = load_checkpoint(path, "damff")
+    assert replace(found, mean=None, std=None, weights=None, sha256="") == replace(
+        checkpoint, mean=None, std=None, weights=None, model=dict(found.model)
+    )
+    torch.testing.assert_close(found.weights, dict(checkpoint.weights), rtol=0, atol=0)
+    torch.testing.assert_close((found.mean, found.std), (checkpoint.mean, checkpoint.std))
+    extractor = DAMFF(checkpoint=path, device="cpu")
+    assert extractor.info.checkpoint_sha256 == found.sha256 != ""
+    assert len(extractor(Audio(np.zeros(88_200, np.float32), 44_100))) == 4
+
+
+def without(checkpoint, name):
+    return replace(checkpoint, weights={k: t for k, t in checkpoint.weights.items() if k != name})
+
+
+class Harmful:
+    def __reduce__(self):
+        return (Path.touch, (Path("harm-was-done"),))
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "cut", "pickle", "foreign", "folder"])
+def test_files_that_are_no_checkpoint(checkpoint, tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "bad.safetensors"
+    if kind == "foreign":
+        save_file({"x": torch.zeros(1)}, path)
+    elif kind == "cut":
+        save_checkpoint(checkpoint, path)
+        path.write_bytes(path.read_bytes()[:-1000])
+    elif kind == "folder":
+        path.mkdir()
+    elif kind != "missing":
+        path.write_bytes(b"" if kind == "empty" else pickle.dumps(Harmful()))
+    with pytest.raises(CheckpointError, match="bad.safetensors") as caught:
+        DAMFF(checkpoint=path, device="cpu")
+    assert "\n" not in str(caught.value)
+    assert not Path("harm-was-done").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda c: replace(c, plugin="crnn"), "weights of 'crnn'"),
+        (lambda c: replace(c, model={**c.model, "colour": 1}), "unknown model settings colour"),
+        (lambda c: replace(c, model={**c.model, "hidden": 32}), "do not fit"),
+        (lambda c: replace(c, weights={**c.weights, "more": torch.zeros(1)}), "do not fit"),
+        (
+            lambda c: replace(c, weights=c.weights | {"head.bias": torch.full((2,), torch.nan)}),
+            "NaN",
+        ),
+        (lambda c: replace(c, hops=(0, 1)), "window of 20 and hops"),
+        (lambda c: replace(c, hops=(1, 21)), "window of 20 and hops"),
+        (lambda c: replace(c, model={**c.model, "channels": [8, 16]}), "three of them channels"),
+        (lambda c: replace(c, model={**c.model, "reduction": 0}), "whole numbers from 1 up"),
+        (lambda c: replace(c, model={**c.model, "reduction": 65}), "at most the 64 channels"),
+        (lambda c: replace(c, model={**c.model, "hidden": "many"}), "whole numbers from 1 up"),
+        (lambda c: replace(c, model={**c.model, "outputs": 1}), "expected 2, valence and arousal"),
+        (lambda c: replace(c, model={**c.model, "n_mels": 64}), "128 bands x 50 frames: expected"),
+        (lambda c: replace(c, mean=torch.zeros(64)), "one value a mel band"),
+        (lambda c: replace(c, std=torch.zeros(128)), "std that is not > 0"),
+        (lambda c: replace(c, mean=torch.full((128,), torch.nan)), "NaN"),
+        (lambda c: without(c, "head.bias"), "do not fit"),
+    ],
+)
+def test_checkpoints_that_do_not_fit(checkpoint, tmp_path, change, complaint):
+    path = tmp_path / "odd.safetensors"
+    save_checkpoint(change(checkpoint), path)
+    with pytest.raises(CheckpointError, match=complaint) as caught:
+        DAMFF(checkpoint=path, device="cpu")
+    assert "\n" not in str(caught.value) and "odd.safetensors" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        {"model": None},
+        {"model": [1]},
+        {"features": None},
+        {"features": {"colour": 1}},
+        {"features": {"hop_length": 0}},
+        {"features": {"n_fft": "x"}},
+        {"features": {"floor": 0}},
+        {"hops": 1},
+        {"hops": []},
+        {"window": float("nan")},
+        {"window": float("inf")},
+    ],
+    ids=lambda s: str(s)[:30],
+)
+def test_damaged_settings(checkpoint, tmp_path, settings):
+    if isinstance(settings, dict):
+        whole = {"plugin": "damff", "model": checkpoint.model, "window": 20, "hops": [1, 5]}
+        settings = json.dumps(whole | {"features": asdict(LogMelConfig())} | settings)
+    path = tmp_path / "odd.safetensors"
+    statistics = {"normaliser.mean": checkpoint.mean, "normaliser.std": checkpoint.std}
+    save_file(statistics, path, metadata={"format": FORMAT, "settings": settings})
+    with pytest.raises(
+        CheckpointError, match="odd.safetensors: its settings are damaged"
+    ) as caught:
+        load_checkpoint(path, "damff")
+    assert "\n" not in str(caught.value)
