@@ -21,7 +21,7 @@ from mer_plugins.collection import Track
 from mer_plugins.contracts import Extractor, ExtractorInfo, StreamingExtractor
 from mer_plugins.curves import EmotionCurve, concatenate
 from mer_plugins.done_index import Stamp
-from mer_plugins.errors import AudioError, MerError, PluginError
+from mer_plugins.errors import AudioError, JamsError, MerError, PluginError
 from mer_plugins.fingerprints import audio_digest, fingerprint
 from mer_plugins.host import load_factory, plugin_host
 from mer_plugins.jams_store import (
@@ -225,6 +225,8 @@ def _write_others(job: Job, names: tuple[str, ...]) -> None:
     found = dict(curves(read(job.track.jams), problem=lambda label, reason: None))
     for suffix, factory in job.writers:
         for name in names:
+            if name not in found:
+                raise JamsError(f"{job.track.jams}: its curve by {name!r} cannot be read back")
             several = f".{name}" if len(names) > 1 else ""
             path = job.track.jams.with_suffix(f"{several}{suffix}")
             load_factory(factory, "a writer")(found[name], path)

@@ -49,8 +49,12 @@ class Scale:
     order: tuple[str, str] = DIMENSIONS
 
     def __post_init__(self) -> None:
-        if not self.low < self.high:
-            raise ValueError(f"scale runs from {self.low} to {self.high}: low must be below high")
+        # A list, as JSON gives it, would never equal the canonical order and silently swap columns.
+        object.__setattr__(self, "order", tuple(self.order))
+        if not -np.inf < self.low < self.high < np.inf:
+            raise ValueError(
+                f"scale runs from {self.low} to {self.high}: low must be below high, both finite"
+            )
         if sorted(self.order) != sorted(DIMENSIONS):
             raise ValueError(f"order is {self.order}: expected both of {DIMENSIONS}, once each")
 
@@ -107,6 +111,9 @@ class EmotionCurve:
     std: FloatArray | None = None
 
     def __post_init__(self) -> None:
+        for name in ("times", "values", "std"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=float))
         n = _checked_times(self.times)
         if not (np.isfinite(self.hop_s) and self.hop_s > 0):
             raise ValueError(f"hop_s is {self.hop_s}: expected a positive number of seconds")
@@ -147,16 +154,19 @@ def concatenate(curves: Sequence[EmotionCurve]) -> EmotionCurve:
     Raises
     ------
     ValueError
-        If there is no part, or the parts differ in `hop_s`, overlap or run backwards.
+        If there is no part, or the parts differ in `hop_s`, overlap or run backwards, or only
+        some of those that are not empty have a standard deviation.
     """
     if len({curve.hop_s for curve in curves}) != 1:
         raise ValueError(f"hops are {[c.hop_s for c in curves]}: expected parts of one hop")
-    has_std = [curve.std is not None for curve in curves]
+    deviations = [curve.std for curve in curves if len(curve) and curve.std is not None]
+    if len(deviations) not in (0, sum(len(curve) > 0 for curve in curves)):
+        raise ValueError("some parts have a std and some have none: expected all or none")
     return EmotionCurve(
         np.concatenate([curve.times for curve in curves]),
         np.concatenate([curve.values for curve in curves]),
         curves[0].hop_s,
-        np.concatenate([c.std for c in curves if c.std is not None]) if all(has_std) else None,
+        np.concatenate(deviations) if deviations else None,
     )
 
 

@@ -83,6 +83,8 @@ def plot_track(curves: Sequence[tuple[str, EmotionCurve]], title: str = "") -> F
         plot_curve(curve, over_time, label=shown, style=LINE_STYLES[i % len(LINE_STYLES)])
         plot_plane(curve, plane, label=shown)
     over_time.set_xlim(0, float(max(np.max(c.times) + c.hop_s for _, c in drawn)))
-    over_time.legend(loc="upper right", ncols=2, frameon=False)
-    figure.suptitle(title)
+    legend = over_time.legend(loc="upper right", ncols=2, frameon=False)
+    # Names are text: two dollar signs in one must not be read as a formula.
+    for text in (*legend.get_texts(), figure.suptitle(title)):
+        text.set_parse_math(False)
     return figure

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import reprlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import import_module
@@ -28,6 +29,9 @@ from mer_plugins.contracts import (
     WriterSpec,
 )
 from mer_plugins.errors import MerError, PluginError
+
+# A module that ends the interpreter when it is imported must not end the host.
+_FAILURES = (Exception, SystemExit)
 
 
 class _Spec(Protocol):
@@ -120,7 +124,7 @@ class PluginHost:
             extractor: Extractor = factory(**parameters)
         except MerError:
             raise
-        except Exception as exc:
+        except _FAILURES as exc:
             raise PluginError(f"plugin {name!r} cannot start: {_one_line(exc)}") from exc
         return extractor
 
@@ -131,24 +135,23 @@ def plugin_host(found: Iterable[EntryPoint] | None = None) -> PluginHost:
     A plugin that cannot be imported, or whose hook fails, is listed in ``broken``; the others go
     on. Nothing is kept between calls.
     """
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
+    manager = _manager()
     host = PluginHost(Registry("extractor"), Registry("writer"), Registry("engine"), [])
     owners: dict[int, tuple[str, str]] = {}
     points = entry_points(group=hookspecs.PROJECT) if found is None else found
     for point in sorted(points, key=lambda p: p.name):
-        owner = point.dist.name if point.dist else "unknown distribution"
+        owner = (point.dist and point.dist.name) or "unknown distribution"
         try:
-            plugin = point.load()
+            plugin = _checked(point.load())
             manager.register(plugin, name=f"{owner}:{point.name}")
-            manager.check_pending()
-        except Exception as exc:
+        except _FAILURES as exc:
             host.broken.append(BrokenPlugin(point.name, owner, _one_line(exc)))
             continue
         owners[id(plugin)] = (point.name, owner)
-    _collect(manager.hook.mer_extractors, host, host.extractors, owners, lambda s: s.info.name)
-    _collect(manager.hook.mer_writers, host, host.writers, owners, lambda s: s.name)
-    _collect(manager.hook.mer_engines, host, host.engines, owners, lambda s: s.name)
+    hook = manager.hook
+    _collect(hook.mer_extractors, host, host.extractors, owners, ExtractorSpec)
+    _collect(hook.mer_writers, host, host.writers, owners, WriterSpec)
+    _collect(hook.mer_engines, host, host.engines, owners, EngineSpec)
     return host
 
 
@@ -157,23 +160,46 @@ def create_extractor(name: str, **parameters: Any) -> Extractor:
     return plugin_host().create(name, **parameters)
 
 
+def _manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def _checked(plugin: Any) -> Any:
+    """Return a plugin whose hooks fit; a trial manager keeps a bad one out of the real one."""
+    trial = _manager()
+    trial.register(plugin)
+    trial.check_pending()
+    return plugin
+
+
 def _collect(
     hook: pluggy.HookCaller,
     host: PluginHost,
     registry: Registry[S],
     owners: Mapping[int, tuple[str, str]],
-    name_of: Callable[[Any], str],
+    kind: type[S],
 ) -> None:
     for implementation in hook.get_hookimpls():
         name, owner = owners[id(implementation.plugin)]
         try:
             found: Any = implementation.function()
-            named = [(name_of(spec), spec) for spec in found]
-        except Exception as exc:
+            named = [(_name_of(spec, kind), spec) for spec in found]
+        except _FAILURES as exc:
             host.broken.append(BrokenPlugin(name, owner, _one_line(exc)))
             continue
         for spec_name, spec in named:
             registry.add(spec_name, spec, owner)
+
+
+def _name_of(spec: Any, kind: type[Any]) -> str:
+    if not isinstance(spec, kind):
+        raise TypeError(f"a hook returned {reprlib.repr(spec)}: expected a list of {kind.__name__}")
+    name = spec.info.name if isinstance(spec, ExtractorSpec) else spec.name
+    if not (isinstance(name, str) and name):
+        raise TypeError(f"the name of an entry is {name!r}: expected a text")
+    return name
 
 
 def load_factory(factory: str, what: str) -> Any:
@@ -181,13 +207,18 @@ def load_factory(factory: str, what: str) -> Any:
     module, _, attribute = factory.partition(":")
     try:
         return getattr(import_module(module), attribute)
-    except Exception as exc:
+    except _FAILURES as exc:
         raise PluginError(f"{what} cannot be imported: {_one_line(exc)}") from exc
 
 
 def check_parameters(name: str, factory: Any, parameters: Mapping[str, Any]) -> None:
     """Raise PluginError, naming what there is, if `factory` does not take a parameter."""
-    known = inspect.signature(factory).parameters
+    try:
+        known = inspect.signature(factory).parameters
+    except TypeError as exc:
+        raise PluginError(f"plugin {name!r} cannot start: {_one_line(exc)}") from exc
+    except ValueError:  # code of C without a signature says itself what it does not take
+        return
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()):
         return
     if unknown := sorted(set(parameters) - set(known)):
@@ -200,9 +231,12 @@ def check_parameters(name: str, factory: Any, parameters: Mapping[str, Any]) -> 
 def resource_path(resource: str) -> Path:
     """Find ``package:relative/path`` (without importing the package) or an ordinary path."""
     package, colon, relative = resource.partition(":")
-    if not colon:
+    if not colon or Path(resource).is_absolute():
         return Path(resource)
-    spec = find_spec(package)
+    try:
+        spec = find_spec(package)
+    except (ImportError, ValueError) as exc:
+        raise PluginError(f"{resource}: package {package!r} is not installed") from exc
     if spec is None or not spec.submodule_search_locations:
         raise PluginError(f"{resource}: package {package!r} is not installed")
     return Path(spec.submodule_search_locations[0], relative)
@@ -212,9 +246,9 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a checkpoint, as hex."""
     try:
         found = path.stat()
+        return _file_sha256(path, found.st_size, found.st_mtime_ns)
     except OSError as exc:
         raise PluginError(f"{path}: the checkpoint cannot be read ({exc.strerror})") from exc
-    return _file_sha256(path, found.st_size, found.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)

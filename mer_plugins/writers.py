@@ -21,17 +21,24 @@ def write_csv(curve: EmotionCurve, path: Path) -> None:
     rows.writerow(header)
     for time, *pairs in zip(curve.times, *columns, strict=True):
         numbers = [number for pair in pairs for number in pair]
-        rows.writerow([f"{time:g}", *(f"{number:.6f}" for number in numbers)])
+        values = (f"{_rounded(number, 6):.6f}" for number in numbers)
+        rows.writerow([f"{_rounded(time, 9):.15g}", *values])
     _write(text.getvalue(), path)
 
 
 def write_audacity(curve: EmotionCurve, path: Path) -> None:
     """Write an Audacity label track: start, end and ``V=… A=…``, tab-separated."""
     lines = [
-        f"{time:.6f}\t{time + curve.hop_s:.6f}\tV={valence:+.3f} A={arousal:+.3f}\n"
+        f"{time:.6f}\t{time + curve.hop_s:.6f}\t"
+        f"V={_rounded(valence, 3):+.3f} A={_rounded(arousal, 3):+.3f}\n"
         for time, (valence, arousal) in zip(curve.times, curve.values, strict=True)
     ]
     _write("".join(lines), path)
+
+
+def _rounded(number: float, decimals: int) -> float:
+    # Adding zero turns -0.0, which small negative numbers round to, into 0.0.
+    return round(float(number), decimals) + 0.0
 
 
 def _write(text: str, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,7 +46,18 @@ def test_essentias_scale_and_a_swapped_one():
         ({"values": np.array([[0, 0], [np.nan, 0]])}, "NaN"),
         ({"values": np.array([[0, 0], [5.0, 0]])}, "reach 5.*Scale.to_unit"),
         ({"hop_s": 0.0}, "hop_s is 0"),
+        ({"values": np.array([[0, 0], [0, -1.0001]])}, "reach -1.0001"),
+        ({"values": np.zeros(2)}, r"values have shape \(2,\): expected \(2, 2\) for 2 times"),
+        ({"values": np.zeros((2, 3))}, r"shape \(2, 3\)"),
+        ({"times": np.array([0.5, 0.0])}, "increase strictly"),
+        ({"times": np.array([0.0, np.inf])}, "infinity"),
+        ({"times": np.zeros(0)}, r"expected \(0, 2\) for 0 times"),
+        ({"hop_s": -0.5}, "hop_s is -0.5"),
+        ({"hop_s": np.nan}, "hop_s is nan"),
+        ({"hop_s": np.inf}, "hop_s is inf"),
         ({"std": np.array([[0.1, 0.1], [-0.1, 0]])}, "std reaches -0.1"),
+        ({"std": np.zeros((1, 2))}, r"std have shape \(1, 2\)"),
+        ({"std": np.full((2, 2), np.nan)}, "std hold NaN"),
     ],
 )
 def test_what_is_wrong_is_refused_with_its_value(change, complaint):
@@ -52,10 +65,82 @@ def test_what_is_wrong_is_refused_with_its_value(change, complaint):
         EmotionCurve(**({"times": TIMES, "values": VALUES, "hop_s": 0.5} | change))
 
 
-@pytest.mark.parametrize(("low", "high", "order"), [(1, 1, None), (0, 1, ("valence", "valence"))])
-def test_impossible_scales(low, high, order):
-    with pytest.raises(ValueError, match="expected|must be below"):
-        Scale(low, high, order or ("valence", "arousal"))
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((1, 1), "from 1 to 1: low must be below high"),
+        ((9, 1), "from 9 to 1: low must be below high"),
+        ((0, float("nan")), "from 0 to nan"),
+        ((0, 1, ("valence", "valence")), "expected both of"),
+        ((0, 1, ("valence",)), "expected both of"),
+        ((0, 1, ("valence", "arousal", "dominance")), "expected both of"),
+        ((0, 1, ("Valence", "Arousal")), "expected both of"),
+    ],
+)
+def test_impossible_scales(arguments, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        Scale(*arguments)
+
+
+@given(
+    low=st.floats(-100, 100),
+    span=st.floats(0.1, 100),
+    swapped=st.booleans(),
+    shape=st.lists(st.integers(0, 4), max_size=2),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_native_values_there_and_back_in_any_shape(low, span, swapped, shape, seed):
+    order = ("arousal", "valence") if swapped else ("valence", "arousal")
+    scale = Scale(low, low + span, order)
+    native = np.random.default_rng(seed).uniform(low, low + span, (*shape, 2))
+    given_values = native.copy()
+    unit = scale.to_unit(native)
+    assert unit.shape == native.shape and np.all(np.abs(unit) <= 1 + 1e-9)
+    np.testing.assert_allclose(scale.from_unit(unit), native, atol=1e-9)
+    np.testing.assert_array_equal(native, given_values)
+
+
+@pytest.mark.parametrize("order", [("valence", "arousal"), ("arousal", "valence")])
+def test_the_ends_of_a_scale_become_exactly_one(order):
+    scale = Scale(1, 9, order)
+    (unit,) = scale.to_unit(np.array([[1, 9]]))
+    assert dict(zip(("valence", "arousal"), unit, strict=True)) == {order[0]: -1, order[1]: 1}
+    np.testing.assert_array_equal(scale.to_unit(np.array([1, 1])), [-1, -1])
+    assert str(scale) == f"({order[0]}, {order[1]}) in [1, 9]"
+
+
+def test_a_curve_tells_its_columns_and_its_length():
+    whole = EmotionCurve(TIMES + 2, VALUES, 0.5, std=np.full((2, 2), 0.1))
+    assert len(whole) == 2 and whole.duration_s == 1.0
+    np.testing.assert_array_equal(whole.valence, [0.1, 0.3])
+    np.testing.assert_array_equal(whole.arousal, [-0.2, 0.0])
+    empty = EmotionCurve(np.zeros(0), np.zeros((0, 2)), 0.5)
+    assert len(empty) == 0 and empty.duration_s == 0.0
+
+
+@given(n=st.integers(1, 30), cuts=st.lists(st.integers(0, 30), max_size=5), std=st.booleans())
+def test_however_a_curve_is_cut_its_parts_join_to_it(n, cuts, std):
+    rng = np.random.default_rng(n)
+    times, values = np.arange(n) * 0.5, rng.uniform(-1, 1, (n, 2))
+    spread = rng.uniform(0, 1, (n, 2)) if std else None
+    edges = [0, *sorted(min(cut, n) for cut in cuts), n]
+    parts = [
+        EmotionCurve(times[a:b], values[a:b], 0.5, None if spread is None else spread[a:b])
+        for a, b in pairwise(edges)
+    ]
+    whole = concatenate(parts)
+    np.testing.assert_array_equal(whole.times, times)
+    np.testing.assert_array_equal(whole.values, values)
+    if spread is None:
+        assert whole.std is None
+    else:
+        np.testing.assert_array_equal(whole.std, spread)
+    assert whole.hop_s == 0.5
+
+
+def test_no_parts_make_no_curve():
+    with pytest.raises(ValueError, match="expected parts of one hop"):
+        concatenate([])
 
 
 def test_parts_join_to_the_whole_and_empty_parts_do_no_harm():
@@ -68,3 +153,28 @@ def test_parts_join_to_the_whole_and_empty_parts_do_no_harm():
         concatenate([later, later])
     with pytest.raises(ValueError, match="one hop"):
         concatenate([later, EmotionCurve(TIMES + 5, VALUES, 1.0)])
+
+
+def test_an_order_given_as_a_list_does_not_swap_the_columns():
+    values = np.array([[0.1, 0.9]])
+    np.testing.assert_allclose(Scale(order=["valence", "arousal"]).to_unit(values), values)
+    swapped = Scale(order=["arousal", "valence"]).to_unit(values)
+    np.testing.assert_allclose(swapped, [[0.9, 0.1]])
+
+
+def test_an_infinite_scale_is_refused():
+    with pytest.raises(ValueError, match="finite"):
+        Scale(-np.inf, 1)
+
+
+def test_lists_become_arrays():
+    curve = EmotionCurve([0.0, 0.5], [[0.1, 0.2], [0.3, 0.4]], 0.5)
+    np.testing.assert_array_equal(curve.arousal, [0.2, 0.4])
+
+
+def test_an_empty_part_does_not_take_the_deviation_away_and_a_mixture_is_refused():
+    known = EmotionCurve(TIMES, VALUES, 0.5, np.full((2, 2), 0.1))
+    empty = EmotionCurve(np.zeros(0), np.zeros((0, 2)), 0.5)
+    np.testing.assert_array_equal(concatenate([known, empty]).std, known.std)
+    with pytest.raises(ValueError, match="all or none"):
+        concatenate([known, EmotionCurve(TIMES + 1, VALUES, 0.5)])

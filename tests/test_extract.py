@@ -214,6 +214,17 @@ def test_csv_beside_the_jams(music):
     )
 
 
+def test_a_writer_whose_curve_cannot_be_read_back_costs_that_track_only(music):
+    extract(music)
+    path = music / "a.jams"
+    found = json.loads(path.read_text())
+    next(a for a in found["annotations"] if a["sandbox"].get("plugin"))["data"][0]["value"] = "x"
+    path.write_text(json.dumps(found))
+    code, out, err = extract(music, "--writer", "csv")
+    assert (code, out.strip()) == (1, "done 0, already done 1, failed 1")
+    assert "cannot be read back" in err
+
+
 def test_log_for_machines(music, tmp_path):
     log = tmp_path / "log.jsonl"
     (music / "empty.ogg").touch()

@@ -45,6 +45,7 @@ def command(file: Path, output: Path | None, plugin: str | None) -> int:
     is_jams = file.suffix.lower() in (".jams", ".json")
     curves = _stored(file, plugin) if is_jams else _extracted(file, plugin or "damff")
     target = output or file.with_suffix(".png")
+    target = target if target.suffix else target.with_suffix(".png")
     try:
         figure = plot_track(curves, title=file.stem)
         figure.savefig(target, dpi=150)
@@ -61,10 +62,12 @@ def _stored(file: Path, plugin: str | None) -> list[tuple[str, EmotionCurve]]:
         click.echo(f"warning: annotation {label!r} is left out: {reason}", err=True)
 
     found = curves(read(file), problem)
+    if not any(len(curve) for _, curve in found):
+        raise JamsError(f"{file}: holds no valence-arousal curve (mood_thayer) to draw")
     chosen = [(label, curve) for label, curve in found if plugin in (None, label)]
     if not chosen:
-        there = ", ".join(label for label, _ in found) or "none"
-        raise JamsError(f"{file}: no such valence-arousal annotation: there are {there}")
+        there = ", ".join(label for label, _ in found)
+        raise JamsError(f"{file}: holds no curve by {plugin!r}: there are {there}")
     return chosen
 
 
