@@ -191,6 +191,7 @@ def annotations(piece: Piece, duration_s: float) -> dict[str, Any] | None:
             for i, (time, _, _) in enumerate(beats(section)[::3])
         ]
         bowing = annotation("org.example.bowing", bows, duration_s)
+        bowing["annotation_metadata"]["annotation_rules"] = "invented: a bow a bar, for the example"
         found.append(
             {**bowing, "sandbox": {"edition": "example", "reviewed": None, "weights": [0.125]}}
         )
@@ -233,39 +234,58 @@ def annotation(
 
 
 def beats(section: Section) -> list[tuple[float, float, int]]:
-    """List the beats, a quarter each, with their position in the bar."""
+    """List the beats in seconds, with their position in the bar (from 1)."""
+    quarter_s = 60 / section.quarters_per_minute
+    return [(offset * quarter_s, 0.0, position) for offset, position in beat_offsets(section)]
+
+
+def beat_offsets(section: Section) -> list[tuple[float, int]]:
+    """List (quarters from the section's start, position in the bar), read off the score's bars.
+
+    The beat is the metre's own (a dotted quarter in 9/8). An upbeat counts back from its bar line.
+    """
     from music21 import corpus
 
-    signature = corpus.parse(section.score).recurse().getElementsByClass("TimeSignature").first()
-    quarter_s, bar = 60 / section.quarters_per_minute, signature.barDuration.quarterLength
-    count = int(section.end - section.start)
-    return [(i * quarter_s, 0.0, int((section.start + i) % bar) + 1) for i in range(count)]
+    found, metre = [], None
+    for bar in corpus.parse(section.score).parts[0].getElementsByClass("Measure"):
+        metre = bar.timeSignature or metre
+        for index in range(metre.beatCount):
+            inside = index * metre.beatDuration.quarterLength - bar.paddingLeft
+            offset = float(bar.offset + inside)
+            held = 0 <= inside < bar.duration.quarterLength
+            if held and section.start <= offset < section.end:
+                found.append((offset - section.start, index + 1))
+    return found
 
 
 def chords(section: Section) -> list[tuple[float, float, str]]:
-    """List a chord a beat: root and triad quality of all that sounds in it, as JAMS writes chords.
+    """List a chord a beat, ``root:quality`` as JAMS writes chords, or ``N``.
 
-    Anything but a major, minor, diminished or augmented triad or dominant seventh is ``N``.
+    The reduction: all notes that sound within the beat, passing notes too, make one chord; root and
+    quality are music21's, which judges by the third and fifth above the root. A dominant seventh is
+    ``7``, other added notes are dropped, inversions are not written, and what has no quality is
+    ``N``.
     """
+    notes = list(excerpt(section).flatten().notes)
+    starts = [offset for offset, _ in beat_offsets(section)]
+    ends = [*starts[1:], section.end - section.start]
+    quarter_s = 60 / section.quarters_per_minute
+    return [
+        (start * quarter_s, (end - start) * quarter_s, chord_name(notes, start, end))
+        for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def chord_name(notes: list[Any], start: float, end: float) -> str:
     from music21 import chord
 
+    sounding = [n for n in notes if n.offset < end and n.offset + n.quarterLength > start]
+    heard = chord.Chord([pitch for note in sounding for pitch in note.pitches])
     qualities = {"major": "maj", "minor": "min", "diminished": "dim", "augmented": "aug"}
-    notes = list(excerpt(section).flatten().notes)
-    quarter_s, found = 60 / section.quarters_per_minute, []
-    for beat in range(int(section.end - section.start)):
-        sounding = [
-            p
-            for n in notes
-            if n.offset < beat + 1 and n.offset + n.quarterLength > beat
-            for p in n.pitches
-        ]
-        heard = chord.Chord(sounding) if sounding else None
-        name = qualities.get(heard.quality) if heard else None
-        if heard and heard.isDominantSeventh():
-            name = "7"
-        root = heard.root().name.replace("-", "b") if heard and name else ""
-        found.append((beat * quarter_s, quarter_s, f"{root}:{name}" if name else "N"))
-    return found
+    quality = "7" if heard.isDominantSeventh() else qualities.get(heard.quality)
+    if not sounding or quality is None:
+        return "N"
+    return f"{heard.root().name.replace('-', 'b')}:{quality}"
 
 
 if __name__ == "__main__":

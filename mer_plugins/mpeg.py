@@ -51,7 +51,8 @@ class MpegFacts:
     is_broken : bool
         Whether the file ends inside a frame.
     is_interrupted : bool
-        Whether there is something else between frames: a tag, rubbish or damage.
+        Whether there is something else between frames (a tag, rubbish or damage), or behind them
+        all (padding, a tag other than ID3v1) where no info frame says where they end.
     """
 
     frames: int
@@ -128,7 +129,7 @@ def inspect(file: BinaryIO) -> MpegFacts | None:
         samples_per_frame=kind.samples_per_frame,
         sample_rate=kind.sample_rate,
         is_broken=end > size and not _ends_with_tag(file, size),
-        is_interrupted=end != first_end,
+        is_interrupted=end != first_end or (declared is None and _has_rest(file, end, size)),
     )
 
 
@@ -213,6 +214,11 @@ def _info_frame(frame: bytes) -> tuple[bool, int | None]:
     if tag[3] is None and not tag[1][0] & 1:
         return True, None
     return True, int.from_bytes(tag[3] or tag[2], "big") or None
+
+
+def _has_rest(file: BinaryIO, end: int, size: int) -> bool:
+    # libmpg123 knows ID3v1 alone; on 1 KiB of anything else it gives up and delivers nothing.
+    return end < size and not (size - end == 128 and read_at(file, end, 3) == b"TAG")
 
 
 def _ends_with_tag(file: BinaryIO, size: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from functools import cache
 
 import av
@@ -203,15 +204,31 @@ def id3v2(size):
     return b"ID3\x03\0\0" + bytes([0, 0, size >> 7, size & 0x7F]) + b"\xff\xfb" * (size // 2)
 
 
+# One item and a footer, whose size counts both.
+APEV2 = bytes((4, 0, 0, 0, 0, 0, 0, 0)) + b"Title\0Song"
+APEV2 += b"APETAGEX" + struct.pack("<IIII8x", 2_000, len(APEV2) + 32, 1, 0)
+
+
 @pytest.mark.parametrize("before", [b"", id3v2(10_000), id3v2(400) * 2, bytes(3_000)])
-@pytest.mark.parametrize("behind", [b"", b"TAG" + bytes(125), bytes(4_096), b"\xff\xfa\0rubbish"])
+@pytest.mark.parametrize(
+    "behind",
+    [
+        b"",
+        b"TAG" + bytes(125),
+        APEV2,
+        APEV2 + b"TAG" + bytes(125),
+        bytes(4_096),
+        b"\xff\xfa\0rubbish",
+    ],
+)
 def test_tags_around_mpeg_frames_are_no_sound(mp3, before, behind):
     facts = inspect(before + mp3 + behind)
     assert facts.frames == inspect(mp3).frames and facts.is_plain
 
 
-def test_a_tag_behind_a_cut_frame_shows_that_the_file_is_whole(bare_mp3):
-    assert inspect(bare_mp3[:-300] + b"TAG" + bytes(125)).shortfall is None
+@pytest.mark.parametrize("tag", [b"TAG" + bytes(125), APEV2], ids=["ID3v1", "APEv2"])
+def test_a_tag_behind_a_cut_frame_shows_that_the_file_is_whole(bare_mp3, tag):
+    assert inspect(bare_mp3[:-300] + tag).shortfall is None
 
 
 def test_tags_and_damage_between_frames_are_stepped_over(bare_mp3):
