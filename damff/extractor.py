@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from torch import nn
-
-from damff.model import DAMFFConfig, DAMFFNet
-from damff.plugin import INFO
-from mer_plugins.errors import CheckpointError
+from damff.plugin import ENSEMBLE_INFO, INFO
+from damff.recipes import TRAINING
 from mer_plugins.host import resource_path
-from mer_plugins.sequence.checkpoint import Checkpoint, make_config
 from mer_plugins.sequence.extractor import NeuralExtractor
 
 
@@ -43,28 +39,32 @@ class DAMFF(NeuralExtractor):
         hop_s: float | None = None,
     ) -> None:
         path = Path(checkpoint) if checkpoint else resource_path(INFO.checkpoint)
-        super().__init__(INFO, build_network, path, device=device, window_s=window_s, hop_s=hop_s)
+        super().__init__(INFO, TRAINING, path, device=device, window_s=window_s, hop_s=hop_s)
 
 
-def build_network(checkpoint: Checkpoint, path: Path) -> nn.Module:
-    """Make the network a checkpoint describes, without its weights.
+class DAMFFEnsemble(NeuralExtractor):
+    """Mean and deviation of five DAMFF networks, each trained without one fold of the data.
 
-    Raises
-    ------
-    CheckpointError
-        If its settings are none of DAMFF's, its front end makes segments of another size than the
-        network takes, or it does not give both valence and arousal.
+    Parameters are those of :class:`DAMFF`; `checkpoint` is an ``ensemble.safetensors`` as
+    ``mer train --plugin damff --folds all`` writes it.
     """
-    config = make_config(DAMFFConfig, checkpoint.model, path)
-    made = (checkpoint.features.n_mels, checkpoint.features.frames_per_segment)
-    if made != (config.n_mels, config.n_frames):
-        raise CheckpointError(
-            f"{path}: the front end makes segments of {made[0]} bands x {made[1]} frames: "
-            f"expected {config.n_mels} x {config.n_frames}, as the network takes them"
+
+    def __init__(
+        self,
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        device: str = "auto",
+        window_s: float | None = None,
+        hop_s: float | None = None,
+    ) -> None:
+        path = Path(checkpoint) if checkpoint else resource_path(ENSEMBLE_INFO.checkpoint)
+        super().__init__(
+            ENSEMBLE_INFO,
+            TRAINING,
+            path,
+            network=INFO.name,
+            ensemble=True,
+            device=device,
+            window_s=window_s,
+            hop_s=hop_s,
         )
-    if config.outputs != 2:
-        raise CheckpointError(
-            f"{path}: the network has {config.outputs} output: "
-            "expected 2, valence and arousal; one for a single dimension cannot run alone"
-        )
-    return DAMFFNet(config)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mer_plugins import hookimpl
 from mer_plugins.contracts import ExtractorInfo, ExtractorSpec
 
@@ -21,8 +23,18 @@ INFO = ExtractorInfo(
     checkpoint="damff:checkpoints/damff-deam-clips.safetensors",
 )
 
+ENSEMBLE_INFO = replace(
+    INFO,
+    name="damff-ensemble",
+    summary="Five DAMFF networks: their mean, and their deviation as uncertainty",
+    checkpoint="damff:checkpoints/damff-ensemble.safetensors",
+)
+
 
 @hookimpl
 def mer_extractors() -> list[ExtractorSpec]:
-    """Register DAMFF."""
-    return [ExtractorSpec(INFO, "damff.extractor:DAMFF", "damff.recipes:TRAINING")]
+    """Register DAMFF, and its ensemble, whose members ``mer train --plugin damff`` trains."""
+    return [
+        ExtractorSpec(INFO, "damff.extractor:DAMFF", "damff.recipes:TRAINING"),
+        ExtractorSpec(ENSEMBLE_INFO, "damff.extractor:DAMFFEnsemble"),
+    ]

@@ -16,6 +16,8 @@ from threading import Lock
 from types import TracebackType
 from typing import NamedTuple
 
+from mer_plugins.cache_folder import cache_folder
+
 _BATCH = 256
 _PATIENCE_S = 5.0
 _TABLE = """
@@ -48,12 +50,8 @@ class Stamp(NamedTuple):
 
 
 def default_index_path() -> Path:
-    """Return ``index.sqlite`` in ``MER_CACHE_DIR`` or else in the user's cache folder."""
-    if folder := os.environ.get("MER_CACHE_DIR"):
-        return Path(folder) / "index.sqlite"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("mer_plugins")) / "index.sqlite"
+    """Return ``index.sqlite`` in :func:`mer_plugins.cache_folder.cache_folder`."""
+    return cache_folder() / "index.sqlite"
 
 
 class DoneIndex:

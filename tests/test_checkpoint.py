@@ -38,8 +38,8 @@ def checkpoint():
 
 def test_a_checkpoint_there_and_back(checkpoint, tmp_path):
     path = tmp_path / "own.safetensors"
-    save_checkpoint(checkpoint, path)
-    found = load_checkpoint(path, "damff")
+    save_checkpoint([checkpoint], path)
+    (found,) = load_checkpoint(path, "damff")
     assert replace(found, mean=None, std=None, weights=None, sha256="") == replace(
         checkpoint, mean=None, std=None, weights=None, model=dict(found.model)
     )
@@ -66,7 +66,7 @@ def test_files_that_are_no_checkpoint(checkpoint, tmp_path, monkeypatch, kind):
     if kind == "foreign":
         save_file({"x": torch.zeros(1)}, path)
     elif kind == "cut":
-        save_checkpoint(checkpoint, path)
+        save_checkpoint([checkpoint], path)
         path.write_bytes(path.read_bytes()[:-1000])
     elif kind == "folder":
         path.mkdir()
@@ -95,8 +95,12 @@ def test_files_that_are_no_checkpoint(checkpoint, tmp_path, monkeypatch, kind):
         (lambda c: replace(c, model={**c.model, "reduction": 0}), "whole numbers from 1 up"),
         (lambda c: replace(c, model={**c.model, "reduction": 65}), "at most the 64 channels"),
         (lambda c: replace(c, model={**c.model, "hidden": "many"}), "whole numbers from 1 up"),
-        (lambda c: replace(c, model={**c.model, "outputs": 1}), "expected 2, valence and arousal"),
+        (lambda c: replace(c, model={**c.model, "outputs": 1}), "1 output.s.: expected 2"),
         (lambda c: replace(c, model={**c.model, "n_mels": 64}), "128 bands x 50 frames: expected"),
+        (lambda c: replace(c, model={**c.model, "hidden": 10**6}), "its weights hold"),
+        (lambda c: replace(c, model={**c.model, "hidden": 10**12}), "no network that can be"),
+        (lambda c: replace(c, per_dimension=True), "2 output.s.: expected 1"),
+        (lambda c: replace(c, std_scale=(0, 1)), "std_scale is"),
         (lambda c: replace(c, mean=torch.zeros(64)), "one value a mel band"),
         (lambda c: replace(c, std=torch.zeros(128)), "std that is not > 0"),
         (lambda c: replace(c, mean=torch.full((128,), torch.nan)), "NaN"),
@@ -105,7 +109,7 @@ def test_files_that_are_no_checkpoint(checkpoint, tmp_path, monkeypatch, kind):
 )
 def test_checkpoints_that_do_not_fit(checkpoint, tmp_path, change, complaint):
     path = tmp_path / "odd.safetensors"
-    save_checkpoint(change(checkpoint), path)
+    save_checkpoint([change(checkpoint)], path)
     with pytest.raises(CheckpointError, match=complaint) as caught:
         DAMFF(checkpoint=path, device="cpu")
     assert "\n" not in str(caught.value) and "odd.safetensors" in str(caught.value)
@@ -130,6 +134,11 @@ def test_checkpoints_that_do_not_fit(checkpoint, tmp_path, change, complaint):
         {"hops": []},
         {"window": float("nan")},
         {"window": float("inf")},
+        {"members": 0},
+        {"members": 1e9},
+        {"members": 2},
+        {"std_scale": [1]},
+        {"std_scale": "ab"},
     ],
     ids=lambda s: str(s)[:30],
 )

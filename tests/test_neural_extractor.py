@@ -30,12 +30,10 @@ def untrained(tmp_path_factory):
     torch.nn.init.normal_(net.head.weight, std=3)
     path = tmp_path_factory.mktemp("own") / "untrained.safetensors"
     statistics = torch.full((128,), -3.0), torch.full((128,), 2.0)
-    save_checkpoint(
-        Checkpoint(
-            "damff", asdict(net.config), LogMelConfig(), *statistics, 20, (1, 5), net.state_dict()
-        ),
-        path,
+    made = Checkpoint(
+        "damff", asdict(net.config), LogMelConfig(), *statistics, 20, (1, 5), net.state_dict()
     )
+    save_checkpoint([made], path)
     return DAMFF(checkpoint=path, device="cpu")
 
 
@@ -88,7 +86,7 @@ def test_values_beyond_the_scale_are_clipped(untrained):
 def test_the_curve_is_the_whole_network_over_one_window(untrained):
     audio = noise(8)
     segments = torch.from_numpy(untrained.log_mel(audio.samples))
-    expected = untrained.network((segments + 3)[None] / 2)[0].clamp(-1, 1)
+    expected = untrained.members[0].network((segments + 3)[None] / 2)[0].clamp(-1, 1)
     np.testing.assert_allclose(untrained(audio).values, expected, atol=1e-5)
 
 

@@ -15,10 +15,13 @@ from damff.recipes import TRAINING
 from mer_plugins import EmotionCurve
 from mer_plugins.cli.train import command
 from mer_plugins.errors import MerError, PluginError
-from mer_plugins.sequence.data import on_grid, read_folds
+from mer_plugins.sequence.data import on_grid
+from mer_plugins.sequence.excerpts import Excerpt, LabelledTrack, collate, draw_excerpts
+from mer_plugins.sequence.folds import read_folds
 from mer_plugins.sequence.logmel import LogMelConfig
+from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.recipe import Recipe
-from mer_plugins.sequence.training import LabelledTrack, Normaliser, Trainer, collate, excerpts
+from mer_plugins.sequence.training import Trainer
 
 FEATURES = LogMelConfig(
     sample_rate=8_000, n_fft=256, hop_length=320, n_mels=16, frames_per_segment=12
@@ -76,16 +79,18 @@ def test_labels_outside_the_mask_do_not_reach_the_weights():
 
 def test_short_recordings_are_padded_and_masked():
     short = tracks(1, length=2)[0]
-    segments, labels, mask = collate([(short, 0)], 4)
-    assert segments.shape == (1, 4, 16, 12) and labels.shape == (1, 4, 2)
-    assert mask.tolist() == [[1, 1, 0, 0]]
+    batch = collate([Excerpt(short, 0, short.segments)], 4, torch.full((16,), 7.0))
+    assert batch.segments.shape == (1, 4, 16, 12) and batch.labels.shape == (1, 4, 2)
+    assert batch.mask.tolist() == batch.present.tolist() == [[1, 1, 0, 0]]
+    assert (batch.segments[0, 2:] == 7).all()
 
 
 def test_a_short_recording_trains_as_if_its_padding_had_labels_of_any_kind():
     short = tracks(1, length=2)[0]
+    mean = Normaliser.fit([*tracks(), short]).mean.numpy()
     longer = LabelledTrack(
         "longer",
-        np.concatenate([short.segments, np.zeros((2, 16, 12), np.float32)]),
+        np.concatenate([short.segments, np.tile(mean[:, None], (2, 1, 12))]),
         np.concatenate([short.labels, np.full((2, 2), 9, np.float32)]),
         np.array([True, True, False, False]),
     )
@@ -97,19 +102,21 @@ def test_a_short_recording_trains_as_if_its_padding_had_labels_of_any_kind():
 def test_a_batch_holds_the_excerpts_and_nothing_else():
     track = tracks(1, length=10)[0]
     track.labels[:] = np.arange(20).reshape(10, 2)
-    segments, labels, mask = collate([(track, 3), (track, 6)], 4)
-    np.testing.assert_array_equal(segments, np.stack([track.segments[3:7], track.segments[6:]]))
-    np.testing.assert_array_equal(labels, np.stack([track.labels[3:7], track.labels[6:]]))
-    assert mask.all()
+    drawn = [Excerpt(track, start, track.segments) for start in (3, 6)]
+    batch = collate(drawn, 4, torch.zeros(16))
+    wanted = np.stack([track.segments[3:7], track.segments[6:]])
+    np.testing.assert_array_equal(batch.segments, wanted)
+    np.testing.assert_array_equal(batch.labels, np.stack([track.labels[3:7], track.labels[6:]]))
+    assert batch.mask.all() and batch.present.all()
 
 
 def test_each_pass_takes_every_recording_once_from_anywhere_within():
     data = tracks(5, length=9) + tracks(1, length=2)
-    drawn = [list(excerpts(data, 4, np.random.default_rng(seed))) for seed in range(60)]
+    drawn = [list(draw_excerpts(data, 4, 0, np.random.default_rng(seed))) for seed in range(60)]
     for order in drawn:
-        assert {id(track) for track, _ in order} == {id(track) for track in data}
-        assert all(start == 0 for track, start in order if len(track.mask) == 2)
-    starts = {start for order in drawn for track, start in order if len(track.mask) == 9}
+        assert {id(e.track) for e in order} == {id(track) for track in data}
+        assert all(e.start == 0 for e in order if len(e.track.mask) == 2)
+    starts = {e.start for order in drawn for e in order if len(e.track.mask) == 9}
     assert starts == set(range(6))
 
 
@@ -143,11 +150,13 @@ def test_it_can_learn_a_few_recordings_by_heart():
         ({"colour": 1}, "no setting is called 'colour'"),
         ({"cnn": "round"}, "the network cannot be made: cnn is 'round'"),
         ({"channels": [8, 16]}, "the network cannot be made"),
+        ({"outputs": 1}, "'outputs' follows the recipe: free are cnn"),
+        ({"n_mels": 64}, "'n_mels' follows the recipe"),
     ],
 )
 def test_settings_no_network_has_are_refused(settings, complaint):
     with pytest.raises(PluginError, match=complaint):
-        TRAINING.config(settings)
+        TRAINING.config(settings, TRAINING.recipe("deam-clips"))
 
 
 def test_the_papers_recipe():
@@ -234,7 +243,7 @@ def test_the_command_makes_weights_that_the_extractor_runs(tmp_path, song):
     )
     assert result.exception is None, result.exception
     run = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert run["recordings"] == {"trained": 3, "left_out": 1}
+    assert run["recordings"] == {"trained": 3, "held_out": 1}
     assert "pooled arousal ccc" in run["scores"]
     from damff import DAMFF
     from mer_plugins import load_audio

@@ -18,7 +18,7 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
     found = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        if not (equals and key.isidentifier()):
+        if not (equals and all(part.isidentifier() for part in key.split("."))):
             raise click.BadParameter(f"{pair!r}: expected KEY=VALUE", param_hint="-p")
         found[key] = _value(value)
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,11 @@ from mer_plugins.cli.options import parse_parameters
 from mer_plugins.errors import MerError, PluginError
 
 if TYPE_CHECKING:
-    from mer_plugins.sequence.recipe import Trainable
-    from mer_plugins.sequence.training import LabelledTrack
+    from mer_plugins.sequence.excerpts import LabelledTrack
+    from mer_plugins.sequence.fit import Plan
+    from mer_plugins.sequence.recipe import Recipe, Trainable
+
+_FOLDS = 5
 
 
 @click.command("train", context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     multiple=True,
     required=True,
     metavar="COLLECTION",
-    help="Recordings with labels (mood_thayer) in JAMS beside them; may be repeated.",
+    help="Recordings with labels in JAMS beside them: mood_thayer curves, or quadrants (tag_open "
+    "Q1 to Q4) for recipes that use them; may be repeated.",
 )
 @click.option(
     "--recipe",
@@ -38,19 +41,27 @@ if TYPE_CHECKING:
     "--folds-csv",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Table with the columns song_id and fold.",
+    help="Table with the columns song_id, fold and, if it has one, artist. Songs it does not name "
+    "get the fold of their artist.",
+)
+@click.option("--fold", type=click.IntRange(0), metavar="K", help="Leave this fold out; score it.")
+@click.option(
+    "--folds",
+    type=click.Choice(["all"]),
+    help="One model without each fold; every song scored by the model that never heard it.",
 )
 @click.option(
-    "--fold",
-    type=int,
-    metavar="K",
-    help="Leave this fold out of the training and score it at the end.",
-)
-@click.option(
-    "--epochs",
-    type=click.IntRange(1),
+    "--n-folds",
+    type=click.IntRange(2),
     metavar="N",
-    help="Passes over the data.  [default: the recipe's]",
+    help="Folds to make, by artist, where no table gives them.  [default: the table's, or 5]",
+)
+@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Passes over the data at most.")
+@click.option("--seed", type=click.IntRange(0), metavar="S", help="Of everything that is random.")
+@click.option(
+    "--form",
+    type=click.Choice(["shared", "per-dimension"]),
+    help="One trunk with two heads, or a network for each dimension.  [default: the recipe's]",
 )
 @click.option(
     "-p",
@@ -61,51 +72,97 @@ if TYPE_CHECKING:
     help="Setting of the network, such as cnn=square; may be repeated.",
 )
 @click.option(
+    "-r",
+    "--recipe-parameter",
+    "recipe_parameters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Setting of the recipe, such as learning_rate=0.001; may be repeated.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+@click.option(
+    "--cache-gb",
+    type=click.FloatRange(0),
+    default=20.0,
+    show_default=True,
+    help="Disk for spectrograms, kept in MER_CACHE_DIR or the user's cache folder; 0 keeps none.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run that RUN holds.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
+@click.option(
     "-o",
     "--output",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
     metavar="RUN",
-    help="Folder for the weights, settings and scores.",
+    help="Folder for weights, settings, curves, scores.",
 )
 def command(**options: Any) -> int:
     r"""Train a neural plugin on any collection with valence-arousal labels in JAMS.
 
-    The weights that are kept are a running average of the last steps. The fold that is left out is
-    never trained on and chooses nothing; its scores are printed after each pass.
+    A fold that is left out is never trained on and chooses nothing. Recipes with early stopping
+    set aside some artists of the other folds for it. A run that was stopped goes on with --resume
+    and ends with the weights it would have had.
 
     \b
     Examples:
       mer train --plugin damff --data clips/ --recipe deam-clips -o run/
       mer train --plugin damff --data clips/ --folds-csv songs.csv --fold 0 -o run/
+      mer train --plugin damff --data clips/ --folds all --n-folds 10 -o run/
       mer-extract --plugin damff -p checkpoint=run/model.safetensors collection/
+      mer-extract --plugin damff-ensemble -p checkpoint=run/ensemble.safetensors collection/
     """
-    from dataclasses import replace
+    from mer_plugins.cli.training_progress import TrainingProgress
+    from mer_plugins.sequence.fit import fit, fit_folds
+    from mer_plugins.sequence.folds import assign_folds
 
-    from mer_plugins.sequence.fit import fit
-
-    if options["fold"] is not None and options["folds_csv"] is None:
-        raise click.UsageError("--fold needs --folds-csv, which tells the fold of each song")
-    trainable = _trainable(options["plugin"])
-    recipe = trainable.recipe(options["recipe"])
-    if options["epochs"]:
-        recipe = replace(recipe, epochs=options["epochs"])
-    config = trainable.config(parse_parameters(options["parameters"]))
-    training, held_out = _data(options, recipe.features)
-    click.echo(f"training on {len(training)} recordings, {len(held_out)} left out", err=True)
-    started = time.monotonic()
-
-    def tell(scores: dict[str, float]) -> None:
-        done = int(scores["epoch"])
-        left_s = (time.monotonic() - started) / done * (recipe.epochs - done)
-        text = ", ".join(f"{k} {v:.4f}" for k, v in scores.items() if k != "epoch")
-        click.echo(f"epoch {done}/{recipe.epochs}: {text}; {left_s / 60:.1f} min left", err=True)
-
-    run = fit(
-        options["plugin"], trainable, config, recipe, training, held_out, tell, options["output"]
-    )
-    click.echo(json.dumps(run, indent=2))
+    if options["fold"] is not None and options["folds"]:
+        raise click.UsageError("--fold and --folds exclude each other")
+    plan = _plan(options)
+    tracks = _tracks(options, plan)
+    output, resume, quiet = options["output"], options["resume"], options["quiet"]
+    count = options["n_folds"] or plan.table.count or _FOLDS
+    folds = assign_folds(tracks, plan.table, count, plan.recipe.seed)
+    if options["folds"]:
+        scores = fit_folds(
+            plan,
+            tracks,
+            folds,
+            output,
+            resume=resume,
+            listener=lambda fold: TrainingProgress(f"fold {fold}: ", quiet=quiet),
+        )
+    else:
+        training, held_out = _split(tracks, folds, options["fold"])
+        listener = TrainingProgress("", quiet=quiet)
+        scores = fit(plan, training, held_out, output, resume=resume, listener=listener).scores
+    _tell_scores(scores, output, options)
     return 0
+
+
+def _plan(options: dict[str, Any]) -> Plan:
+    from mer_plugins.sequence.extractor import find_device
+    from mer_plugins.sequence.fit import Plan
+    from mer_plugins.sequence.folds import FoldTable, read_folds
+
+    trainable = _trainable(options["plugin"])
+    recipe = _recipe(trainable, options)
+    table = read_folds(options["folds_csv"]) if options["folds_csv"] else FoldTable()
+    return Plan(
+        options["plugin"],
+        trainable,
+        trainable.config(parse_parameters(options["parameters"]), recipe),
+        recipe,
+        data={
+            "recipe": options["recipe"],
+            "collections": [Path(name).name for name in options["data"]],
+            "folds": options["folds_csv"].name if options["folds_csv"] else "by artist",
+            "fold": options["folds"] or options["fold"],
+        },
+        table=table,
+        device=find_device(options["device"]),
+    )
 
 
 def _trainable(plugin: str) -> Trainable:
@@ -118,31 +175,60 @@ def _trainable(plugin: str) -> Trainable:
     return found
 
 
-def _data(
-    options: dict[str, Any], features: Any
-) -> tuple[list[LabelledTrack], list[LabelledTrack]]:
-    from mer_plugins.sequence.data import fold_of, load_labelled, read_folds
-    from mer_plugins.sequence.logmel import LogMel
+def _recipe(trainable: Trainable, options: dict[str, Any]) -> Recipe:
+    changes = parse_parameters(options["recipe_parameters"])
+    for name in ("epochs", "seed"):
+        if options[name] is not None:
+            changes[name] = options[name]
+    if options["form"]:
+        changes["per_dimension"] = options["form"] == "per-dimension"
+    return trainable.recipe(options["recipe"]).changed(changes)
 
-    folds = read_folds(options["folds_csv"]) if options["folds_csv"] else {}
-    training, held_out, unknown = [], [], 0
+
+def _tracks(options: dict[str, Any], plan: Plan) -> list[LabelledTrack]:
+    from mer_plugins.cache_folder import cache_folder
+    from mer_plugins.cli.training_progress import loading
+    from mer_plugins.sequence.data import FeatureLoader, load_labelled
+    from mer_plugins.sequence.feature_cache import FeatureCache
 
     def problem(name: str, reason: str) -> None:
         click.echo(f"{name}: left out: {reason}", err=True)
 
-    for track, names in load_labelled(options["data"], LogMel(features), problem):
-        fold = fold_of(names, folds)
-        if folds and fold is None:
-            unknown += 1
-        elif fold is not None and fold == options["fold"]:
-            held_out.append(track)
-        else:
-            training.append(track)
-    if unknown:
-        click.echo(f"{unknown} recordings are in no fold and are left out", err=True)
-    if not training:
+    limit, recipe = options["cache_gb"], plan.recipe
+    cache = FeatureCache(cache_folder() / "features", limit) if limit else None
+    loader = FeatureLoader(recipe.features, cache, recipe.copy_bit_rates)
+    with loading(quiet=options["quiet"]) as tell:
+        found = list(load_labelled(options["data"], loader, problem, tell))
+    usable = [t for t in found if t.mask.any() or (t.quadrant and recipe.quadrant_weight)]
+    if left := len(found) - len(usable):
+        click.echo(
+            f"{left} recordings have only a quadrant, which this recipe leaves out", err=True
+        )
+    return usable
+
+
+def _split(
+    tracks: list[LabelledTrack], folds: list[int], fold: int | None
+) -> tuple[list[LabelledTrack], list[LabelledTrack]]:
+    pairs = list(zip(tracks, folds, strict=True))
+    training = [track for track, of in pairs if of != fold]
+    held_out = [track for track, of in pairs if of == fold]
+    if fold is not None and not held_out:
+        raise MerError(f"no recording is in fold {fold}: there are folds {sorted(set(folds))}")
+    if not any(track.mask.any() for track in training):
         raise MerError(
             "no recording to train on: expected JAMS beside the recordings, each with a "
             "mood_thayer annotation that is not by a program"
         )
+    click.echo(f"training on {len(training)} recordings, {len(held_out)} left out", err=True)
     return training, held_out
+
+
+def _tell_scores(scores: dict[str, float], output: Path, options: dict[str, Any]) -> None:
+    if options["as_json"]:
+        click.echo(json.dumps({k: v if v == v else None for k, v in scores.items()}, indent=2))
+        return
+    for name, value in scores.items():
+        click.echo(f"{name:32s} {value:7.4f}")
+    weights = "ensemble.safetensors" if options["folds"] else "model.safetensors"
+    click.echo(f"written: {output / weights}")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from mer_plugins.atomic import replacing
 from mer_plugins.errors import CheckpointError
 from mer_plugins.sequence.logmel import LogMelConfig
 
@@ -39,6 +40,12 @@ class Checkpoint:
         Segments in a window, and in a hop for valence and arousal.
     weights : dict of torch.Tensor
         The network's state.
+    per_dimension : bool
+        Whether there is a network of its own for each dimension: their weights then bear the
+        prefixes ``valence.`` and ``arousal.``.
+    std_scale : tuple of float
+        For members of an ensemble: what the deviation between members is multiplied with, for
+        valence and arousal, to be the deviation from a listener's rating.
     sha256 : str
         Of the file; empty before it is written.
     """
@@ -51,29 +58,43 @@ class Checkpoint:
     window: int
     hops: tuple[int, int]
     weights: Mapping[str, Tensor]
+    per_dimension: bool = False
+    std_scale: tuple[float, float] = (1.0, 1.0)
     sha256: str = ""
 
 
-def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint to `path` (``.safetensors``)."""
+def save_checkpoint(members: Sequence[Checkpoint], path: Path) -> None:
+    """Write one model, or the members of an ensemble, to `path` (``.safetensors``).
+
+    Members share all settings; only weights, mean and std are their own. The file appears as a
+    whole or not at all.
+    """
+    first = members[0]
     settings = {
-        "plugin": checkpoint.plugin,
-        "model": dict(checkpoint.model),
-        "features": asdict(checkpoint.features),
-        "window": checkpoint.window,
-        "hops": list(checkpoint.hops),
+        "plugin": first.plugin,
+        "model": dict(first.model),
+        "features": asdict(first.features),
+        "window": first.window,
+        "hops": list(first.hops),
+        "per_dimension": first.per_dimension,
+        "std_scale": list(first.std_scale),
+        "members": len(members),
     }
-    tensors = {f"model.{name}": tensor for name, tensor in checkpoint.weights.items()}
-    tensors |= {"normaliser.mean": checkpoint.mean, "normaliser.std": checkpoint.std}
-    save_file(
+    tensors: dict[str, Tensor] = {}
+    for i, member in enumerate(members):
+        prefix = f"{i}." if len(members) > 1 else ""
+        tensors |= {f"{prefix}model.{name}": tensor for name, tensor in member.weights.items()}
+        tensors |= {f"{prefix}normaliser.mean": member.mean, f"{prefix}normaliser.std": member.std}
+    content = save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-        path,
         metadata={"format": FORMAT, "settings": json.dumps(settings, sort_keys=True)},
     )
+    with replacing(path) as file:
+        file.write(content)
 
 
-def load_checkpoint(path: Path, plugin: str) -> Checkpoint:
-    """Read a checkpoint of the named plugin.
+def load_checkpoint(path: Path, plugin: str) -> list[Checkpoint]:
+    """Read the members of a checkpoint of the named plugin; a single model is one member.
 
     Raises
     ------
@@ -95,29 +116,51 @@ def load_checkpoint(path: Path, plugin: str) -> Checkpoint:
             f"{path}: format is {metadata.get('format')!r}: expected {FORMAT!r}, "
             "as `mer train` writes it"
         )
-    return _assemble(path, plugin, metadata, tensors, digest)
+    members = _assemble(path, metadata, tensors, digest)
+    for member in members:
+        _check(member, plugin, path)
+    return members
 
 
 def _assemble(
-    path: Path, plugin: str, metadata: Mapping[str, str], tensors: dict[str, Tensor], digest: str
-) -> Checkpoint:
+    path: Path, metadata: Mapping[str, str], tensors: Mapping[str, Tensor], digest: str
+) -> list[Checkpoint]:
     try:
         settings = json.loads(metadata["settings"])
-        found = Checkpoint(
-            plugin=settings["plugin"],
-            model=dict(settings["model"]),
-            features=LogMelConfig(**settings["features"]),
-            mean=tensors.pop("normaliser.mean"),
-            std=tensors.pop("normaliser.std"),
-            window=int(settings["window"]),
-            hops=(int(settings["hops"][0]), int(settings["hops"][1])),
-            weights={name.removeprefix("model."): t for name, t in tensors.items()},
-            sha256=digest,
-        )
+        if not isinstance(settings, dict):
+            raise TypeError(f"a {type(settings).__name__}")
+        count = int(settings.get("members", 1))
+        if not 1 <= count <= len(tensors):
+            raise ValueError(f"{count} members")
+        prefixes = [f"{i}." for i in range(count)] if count > 1 else [""]
+        return [_member(settings, _under(prefix, tensors), digest) for prefix in prefixes]
     except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as exc:
         raise CheckpointError(f"{path}: its settings are damaged ({exc!r})") from exc
-    _check(found, plugin, path)
-    return found
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _member(settings: Mapping[str, Any], tensors: dict[str, Tensor], digest: str) -> Checkpoint:
+    valence, arousal = settings.get("std_scale", (1, 1))
+    return Checkpoint(
+        plugin=settings["plugin"],
+        model=dict(settings["model"]),
+        features=LogMelConfig(**settings["features"]),
+        mean=tensors.pop("normaliser.mean"),
+        std=tensors.pop("normaliser.std"),
+        window=int(settings["window"]),
+        hops=(int(settings["hops"][0]), int(settings["hops"][1])),
+        weights={name.removeprefix("model."): t for name, t in tensors.items()},
+        per_dimension=bool(settings.get("per_dimension", False)),
+        std_scale=(float(valence), float(arousal)),
+        sha256=digest,
+    )
 
 
 def _check(found: Checkpoint, plugin: str, path: Path) -> None:
@@ -128,6 +171,8 @@ def _check(found: Checkpoint, plugin: str, path: Path) -> None:
             f"{path}: window of {found.window} and hops of {found.hops} segments: "
             "expected hops from 1 up to the window"
         )
+    if not all(0 < scale < float("inf") for scale in found.std_scale):
+        raise CheckpointError(f"{path}: std_scale is {found.std_scale}: expected positive numbers")
     shape = (found.features.n_mels,)
     if not (found.mean.shape == found.std.shape == shape):
         raise CheckpointError(

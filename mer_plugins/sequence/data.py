@@ -1,9 +1,16 @@
-"""Labelled collections for training: recordings with a human ``mood_thayer`` annotation in JAMS."""
+"""Labelled collections for training: recordings with human labels in the JAMS beside them.
+
+The first ``mood_thayer`` annotation that is not by a program gives the curve; a recording without
+one may still teach by its quadrant, a ``tag_open`` annotation of the value ``Q1`` to ``Q4``
+(Russell: V+A+, V-A+, V-A-, V+A-).
+"""
 
 from __future__ import annotations
 
-import csv
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,56 +23,141 @@ from mer_plugins.curves import EmotionCurve
 from mer_plugins.errors import MerError
 from mer_plugins.jams_store import from_annotation, read
 from mer_plugins.mood import NAMESPACE, part, plugin_of
-from mer_plugins.sequence.logmel import LogMel
-from mer_plugins.sequence.training import LabelledTrack
+from mer_plugins.sequence.excerpts import LabelledTrack, Segments
+from mer_plugins.sequence.feature_cache import FeatureCache
+from mer_plugins.sequence.folds import DataError
+from mer_plugins.sequence.logmel import LogMel, LogMelConfig
+from mer_plugins.sequence.reencode import Samples, reencoded
+
+QUADRANTS = {"Q1": (1.0, 1.0), "Q2": (-1.0, 1.0), "Q3": (-1.0, -1.0), "Q4": (1.0, -1.0)}
+
+_AHEAD = 4
 
 
-class DataError(MerError):
-    """A labelled collection, or its table of folds, cannot be used."""
+class FeatureLoader:
+    """Log-mel of recordings and, on demand, of a lossy copy of each.
+
+    Parameters
+    ----------
+    config : LogMelConfig
+        The front end.
+    cache : FeatureCache, optional
+        Where features are kept; without it they stay in memory.
+    bit_rates : tuple of int
+        One MP3 copy of each recording at each of these bit rates, in bit/s.
+    """
+
+    def __init__(
+        self, config: LogMelConfig, cache: FeatureCache | None, bit_rates: tuple[int, ...] = ()
+    ) -> None:
+        self.config, self._cache, self._bit_rates = config, cache, bit_rates
+        self._log_mel = LogMel(config)
+
+    def segments(self, audio: Path) -> Segments:
+        """Return the segments of a recording, shape=(t, f, n)."""
+        return self._kept(audio, f"{self.config}", lambda: self._samples(audio))
+
+    def copies(self, audio: Path) -> tuple[Segments, ...]:
+        """Return the segments of its lossy copies, each as long as the recording's own."""
+        return tuple(
+            self._kept(
+                audio,
+                f"{self.config} mp3 {bit_rate}",
+                partial(self._copy, audio, bit_rate),
+            )
+            for bit_rate in self._bit_rates
+        )
+
+    def _copy(self, audio: Path, bit_rate: int) -> Samples:
+        return reencoded(self._samples(audio), self.config.sample_rate, bit_rate)
+
+    def _samples(self, audio: Path) -> Samples:
+        return load_audio(audio, self.config.sample_rate).mono().samples
+
+    def _kept(self, audio: Path, settings: str, samples: Callable[[], Samples]) -> Segments:
+        def compute() -> npt.NDArray[np.float16]:
+            return self._log_mel(samples()).astype(np.float16)
+
+        return self._cache.features(audio, settings, compute) if self._cache else compute()
 
 
 def load_labelled(
-    inputs: Iterable[str], log_mel: LogMel, problem: Callable[[str, str], None]
-) -> Iterator[tuple[LabelledTrack, frozenset[str]]]:
-    """Read every labelled recording, in order, with the names its song may be known by.
+    inputs: Iterable[str],
+    loader: FeatureLoader,
+    problem: Callable[[str, str], None],
+    tell: Callable[[int], None] = lambda done: None,
+) -> Iterator[LabelledTrack]:
+    """Read every labelled recording, in order.
 
     Parameters
     ----------
     inputs : iterable of str
         As for :func:`mer_plugins.collection.find_tracks`.
-    log_mel : LogMel
-        The front end.
+    loader : FeatureLoader
+        Gives the features.
     problem : callable
         Called with (recording, reason) for each that cannot be used; the others still come.
+    tell : callable
+        Called with the number of recordings looked at so far.
     """
-    for track in find_tracks(list(inputs), problem=problem):
-        try:
-            if (found := _labelled(track, log_mel)) is not None:
-                yield found
-        except MerError as exc:
-            problem(track.name, str(exc))
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: list[tuple[Track, Future[LabelledTrack | None]]] = []
+        found = find_tracks(list(inputs), problem=problem)
+        for done, track in enumerate(found, 1):
+            waiting.append((track, pool.submit(_labelled, track, loader)))
+            if len(waiting) > workers * _AHEAD:
+                yield from _result(*waiting.pop(0), problem)
+            tell(done)
+        for pair in waiting:
+            yield from _result(*pair, problem)
 
 
-def _labelled(track: Track, log_mel: LogMel) -> tuple[LabelledTrack, frozenset[str]] | None:
+def _result(
+    track: Track, future: Future[LabelledTrack | None], problem: Callable[[str, str], None]
+) -> Iterator[LabelledTrack]:
+    try:
+        if (labelled := future.result()) is not None:
+            yield labelled
+    except MerError as exc:
+        problem(track.name, str(exc))
+
+
+def _labelled(track: Track, loader: FeatureLoader) -> LabelledTrack | None:
     if not track.jams.exists():
         return None
     jams = read(track.jams)
-    human = [a for a in jams.get("annotations") or [] if _is_human_mood(a)]
-    if not human:
+    annotations = [a for a in jams.get("annotations") or [] if isinstance(a, dict)]
+    human = [a for a in annotations if a.get("namespace") == NAMESPACE and plugin_of(a) is None]
+    quadrant = _quadrant(annotations)
+    if not human and quadrant is None:
         return None
-    segments = log_mel(load_audio(track.audio, log_mel.config.sample_rate).samples)
-    labels, mask = on_grid(from_annotation(human[0]), len(segments), log_mel.config.segment_s)
-    if not mask.any():
-        raise DataError("none of its labels lies within the recording")
-    return LabelledTrack(track.audio.stem, segments, labels, mask), _song_names(track, jams)
-
-
-def _is_human_mood(annotation: Any) -> bool:
-    return (
-        isinstance(annotation, dict)
-        and annotation.get("namespace") == NAMESPACE
-        and plugin_of(annotation) is None
+    segments = loader.segments(track.audio)
+    labels, mask = np.zeros((len(segments), 2), np.float32), np.zeros(len(segments), bool)
+    if human:
+        labels, mask = on_grid(from_annotation(human[0]), len(segments), loader.config.segment_s)
+        if not mask.any():
+            raise DataError("none of its labels lies within the recording")
+    return LabelledTrack(
+        track.audio.stem,
+        segments,
+        labels,
+        mask,
+        quadrant=None if human else quadrant,
+        group=_group(jams),
+        song_ids=_song_ids(track, jams),
+        copies=loader.copies(track.audio),
     )
+
+
+def _quadrant(annotations: Iterable[dict[str, Any]]) -> tuple[float, float] | None:
+    for annotation in annotations:
+        data = annotation.get("data") if annotation.get("namespace") == "tag_open" else None
+        for observation in data if isinstance(data, list) else []:
+            value = observation.get("value") if isinstance(observation, dict) else None
+            if isinstance(value, str) and value in QUADRANTS:
+                return QUADRANTS[value]
+    return None
 
 
 def on_grid(
@@ -88,32 +180,15 @@ def on_grid(
     return labels.astype(np.float32), hits > 0
 
 
-def _song_names(track: Track, jams: Mapping[str, Any]) -> frozenset[str]:
+def _group(jams: Mapping[str, Any]) -> str:
+    """Return what must stay together: a series where pieces form one, or else the artist."""
+    sandbox = part(dict(jams), "sandbox")
+    artist = part(dict(jams), "file_metadata").get("artist")
+    return str(sandbox.get("group") or sandbox.get("series") or artist or "")
+
+
+def _song_ids(track: Track, jams: Mapping[str, Any]) -> frozenset[str]:
     """Collect what a table of folds may call this song: file stem, identifiers, ``song_id``."""
     identifiers = part(part(dict(jams), "file_metadata"), "identifiers")
     song_id = part(dict(jams), "sandbox").get("song_id")
     return frozenset({track.audio.stem, *map(str, identifiers.values()), str(song_id)})
-
-
-def read_folds(path: Path) -> dict[str, int]:
-    """Read a CSV with the columns ``song_id`` and ``fold``.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read, lacks a column, or a fold is no number.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return {row["song_id"]: int(row["fold"]) for row in csv.DictReader(file)}
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise DataError(f"{path}: cannot be read as CSV ({exc})") from exc
-    except (KeyError, TypeError, ValueError) as exc:
-        raise DataError(
-            f"{path}: expected the columns song_id and fold (a number), found {exc}"
-        ) from exc
-
-
-def fold_of(names: Iterable[str], folds: Mapping[str, int]) -> int | None:
-    """Return the fold of a song by any of its names; None if the table does not have it."""
-    return next((folds[name] for name in sorted(names) if name in folds), None)

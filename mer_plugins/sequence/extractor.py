@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mer_plugins.audio import Audio
 from mer_plugins.contracts import ExtractorInfo
 from mer_plugins.curves import EmotionCurve, FloatArray, concatenate
-from mer_plugins.errors import PluginError
-from mer_plugins.sequence.checkpoint import Checkpoint, load_checkpoint, load_weights
+from mer_plugins.errors import CheckpointError, PluginError
+from mer_plugins.sequence.checkpoint import Checkpoint, load_checkpoint
 from mer_plugins.sequence.logmel import LogMel, LogMelStream
+from mer_plugins.sequence.networks import SegmentNetwork, build_network
+from mer_plugins.sequence.normaliser import Normaliser
+from mer_plugins.sequence.recipe import Trainable
 from mer_plugins.sequence.sliding import TwoHopWindow
-from mer_plugins.sequence.training import Normaliser
 
 # Small enough to stay in a core's cache, and always the same, so that neither the size of the
 # blocks nor of the recording changes a bit of the result.
@@ -28,29 +29,25 @@ ENCODER_BATCH = 32
 _DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
 
 
-class SegmentNetwork(Protocol):
-    """A network whose encoder sees one segment at a time."""
-
-    def encode(self, segments: Tensor) -> Tensor:
-        """Map (t, f, n) to (t, h)."""
-        ...
-
-    def decode(self, encoded: Tensor) -> Tensor:
-        """Map (b, t, h) to (b, t, 2)."""
-        ...
-
-
 class NeuralExtractor:
-    """Emotion curves by a segment network and its checkpoint.
+    """Emotion curves by a segment network and its checkpoint, or by an ensemble of these.
+
+    The spectrogram is computed once, whatever the number of members. An ensemble's curve is the
+    mean of its members', its ``std`` their standard deviation (ddof 1), times the checkpoint's
+    ``std_scale``.
 
     Parameters
     ----------
     info : ExtractorInfo
         As registered; window, rate and checksum are taken from the checkpoint.
-    build : callable
-        Makes the network of a checkpoint, without its weights.
+    trainable : Trainable
+        The network.
     checkpoint : pathlib.Path
         The weights.
+    network : str, optional
+        Name of the plugin whose weights these are; `info.name` unless told.
+    ensemble : bool
+        Whether the checkpoint shall hold several members or one.
     device : str
         ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     window_s, hop_s : float, optional
@@ -67,24 +64,27 @@ class NeuralExtractor:
     def __init__(
         self,
         info: ExtractorInfo,
-        build: Callable[[Checkpoint, Path], nn.Module],
+        trainable: Trainable,
         checkpoint: Path,
         *,
+        network: str = "",
+        ensemble: bool = False,
         device: str = "auto",
         window_s: float | None = None,
         hop_s: float | None = None,
     ) -> None:
-        loaded = load_checkpoint(checkpoint, info.name)
+        members = load_checkpoint(checkpoint, network or info.name)
+        _check_count(len(members), ensemble, checkpoint)
         self.device = find_device(device)
-        model = build(loaded, checkpoint)
-        load_weights(model, loaded.weights, checkpoint)
-        model = model.to(device=self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self.network = cast(SegmentNetwork, model)
-        self.normalise = Normaliser(loaded.mean.to(self.device), loaded.std.to(self.device))
-        self.log_mel = LogMel(loaded.features)
-        self.segment_s = loaded.features.segment_s
-        self.window = loaded.window if window_s is None else self._segments("window", window_s)
-        self.hops = loaded.hops if hop_s is None else (self._segments("hop", hop_s),) * 2
+        self.members = [
+            Member.load(member, trainable, checkpoint, self.device) for member in members
+        ]
+        first = members[0]
+        self.is_ensemble, self.std_scale = ensemble, np.array(first.std_scale)
+        self.log_mel = LogMel(first.features)
+        self.segment_s = first.features.segment_s
+        self.window = first.window if window_s is None else self._segments("window", window_s)
+        self.hops = first.hops if hop_s is None else (self._segments("hop", hop_s),) * 2
         if max(self.hops) > self.window:
             raise PluginError(
                 f"hop of {max(self.hops) * self.segment_s:g} s is longer than the window of "
@@ -93,8 +93,8 @@ class NeuralExtractor:
         self.info = replace(
             info,
             checkpoint=str(checkpoint),
-            checkpoint_sha256=loaded.sha256,
-            sample_rate=loaded.features.sample_rate,
+            checkpoint_sha256=first.sha256,
+            sample_rate=first.features.sample_rate,
             window_s=self.window * self.segment_s,
             hop_s=self.segment_s,
             min_duration_s=self.segment_s,
@@ -121,13 +121,38 @@ class NeuralExtractor:
         return tail if head is None else concatenate([head, tail])
 
 
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One network with its normaliser."""
+
+    network: SegmentNetwork
+    normalise: Normaliser
+
+    @classmethod
+    def load(
+        cls, checkpoint: Checkpoint, trainable: Trainable, path: Path, device: torch.device
+    ) -> Member:
+        """Make the network of a checkpoint, ready to run on a device."""
+        model = build_network(checkpoint, trainable, path)
+        model = model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        normalise = Normaliser(checkpoint.mean, checkpoint.std).to(device)
+        return cls(cast(SegmentNetwork, model), normalise)
+
+    def encode(self, segments: Tensor) -> Tensor:
+        """Map log-mel, (t, f, n), to (t, h)."""
+        return self.network.encode(self.normalise(segments))
+
+
 class NeuralStream:
     """One recording on its way through a :class:`NeuralExtractor`."""
 
     def __init__(self, extractor: NeuralExtractor) -> None:
         self._extractor = extractor
         self._log_mel = LogMelStream(extractor.log_mel)
-        self._window = TwoHopWindow(extractor.network.decode, extractor.window, extractor.hops)
+        self._windows = [
+            TwoHopWindow(member.network.decode, extractor.window, extractor.hops)
+            for member in extractor.members
+        ]
         self._segments: list[FloatArray] = []
         self._count = 0
 
@@ -137,8 +162,8 @@ class NeuralStream:
         self._segments.extend(self._log_mel.feed(samples))
         parts = []
         while len(self._segments) >= ENCODER_BATCH:
-            parts.append(self._window.feed(self._encode(ENCODER_BATCH)))
-        return self._curve(parts) if any(len(part) for part in parts) else None
+            parts.append(self._run_batch())
+        return self._curve(parts) if any(part.shape[1] for part in parts) else None
 
     @torch.inference_mode()
     def finish(self) -> EmotionCurve:
@@ -146,20 +171,36 @@ class NeuralStream:
         self._segments.extend(self._log_mel.finish())
         parts = []
         while self._segments:
-            parts.append(self._window.feed(self._encode(ENCODER_BATCH)))
-        return self._curve([*parts, self._window.finish()])
+            parts.append(self._run_batch())
+        return self._curve([*parts, torch.stack([window.finish() for window in self._windows])])
 
-    def _encode(self, count: int) -> Tensor:
-        batch, self._segments = self._segments[:count], self._segments[count:]
+    def _run_batch(self) -> Tensor:
+        """Run the next segments through every member; return what is final, (members, k, 2)."""
+        batch = self._segments[:ENCODER_BATCH]
+        self._segments = self._segments[ENCODER_BATCH:]
         segments = torch.from_numpy(np.stack(batch)).to(self._extractor.device)
-        return self._extractor.network.encode(self._extractor.normalise(segments))
+        pairs = zip(self._windows, self._extractor.members, strict=True)
+        return torch.stack([window.feed(member.encode(segments)) for window, member in pairs])
 
     def _curve(self, parts: list[Tensor]) -> EmotionCurve:
-        values = torch.cat(parts).double().cpu().numpy().clip(-1, 1)
-        indices = np.arange(self._count, self._count + len(values))
-        self._count += len(values)
+        values = torch.cat(parts, dim=1).double().cpu().numpy().clip(-1, 1)
+        indices = np.arange(self._count, self._count + values.shape[1])
+        self._count += values.shape[1]
         hop_s = self._extractor.segment_s
-        return EmotionCurve(indices * hop_s, values, hop_s)
+        std = None
+        if self._extractor.is_ensemble:
+            std = values.std(axis=0, ddof=1) * self._extractor.std_scale
+        return EmotionCurve(indices * hop_s, values.mean(axis=0), hop_s, std)
+
+
+def _check_count(count: int, ensemble: bool, path: Path) -> None:
+    if ensemble and count < 2:
+        raise CheckpointError(f"{path}: holds one model: expected an ensemble of several")
+    if not ensemble and count > 1:
+        raise CheckpointError(
+            f"{path}: holds an ensemble of {count} models: expected one; the plugin for ensembles "
+            "takes it"
+        )
 
 
 def find_device(name: str) -> torch.device:

@@ -1,113 +1,301 @@
-"""One training run from data to a folder that tells everything: weights, settings, scores."""
+"""From labelled recordings to a trained model in a folder that tells everything."""
 
 from __future__ import annotations
 
-import csv
-import json
-import platform
+import math
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from mer_plugins import __version__
 from mer_plugins.curves import DIMENSIONS
+from mer_plugins.sequence import run_folder
 from mer_plugins.sequence.checkpoint import Checkpoint, save_checkpoint
+from mer_plugins.sequence.excerpts import LabelledTrack
+from mer_plugins.sequence.folds import FoldTable, split_validation
 from mer_plugins.sequence.recipe import Recipe, Trainable
-from mer_plugins.sequence.training import LabelledTrack, Trainer
+from mer_plugins.sequence.scores import collection_scores, song_scores
+from mer_plugins.sequence.training import Trainer
 
-Array = npt.NDArray[np.float64]
+Estimates = dict[str, npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be trained.
+
+    Parameters
+    ----------
+    plugin : str
+        Name of the plugin.
+    trainable, config, recipe : Trainable, frozen dataclass, Recipe
+        The network, its settings, and the training.
+    data : dict
+        Where the recordings came from, for the record.
+    table : FoldTable
+        Artists, so that those of the validation share are not trained on.
+    device : torch.device
+        Where to train.
+    """
+
+    plugin: str
+    trainable: Trainable
+    config: Any
+    recipe: Recipe
+    data: dict[str, Any] = field(default_factory=dict)
+    table: FoldTable = field(default_factory=FoldTable)
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+
+class Listener:
+    """Hears how far a run is; the base hears and says nothing."""
+
+    def begin(self, part: str, steps: int, done: int) -> None:
+        """Hear that a network of `steps` steps in all begins, `done` of them made before."""
+
+    def step(self, loss: float) -> None:
+        """Hear of one more step."""
+
+    def epoch(self, row: run_folder.Row) -> None:
+        """Hear of one more pass."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model and how it does on recordings it was not trained on."""
+
+    checkpoint: Checkpoint
+    estimates: Estimates
+    scores: dict[str, float]
 
 
 def fit(
-    plugin: str,
-    trainable: Trainable,
-    config: Any,
-    recipe: Recipe,
+    plan: Plan,
     training: Sequence[LabelledTrack],
     held_out: Sequence[LabelledTrack],
-    tell: Callable[[dict[str, float]], None],
-    output: Path,
-) -> dict[str, Any]:
-    """Train, write ``model.safetensors``, ``epochs.csv`` and ``run.json`` after each pass.
+    folder: Path,
+    *,
+    resume: bool = False,
+    listener: Listener | None = None,
+) -> Fitted:
+    """Train a model and score it.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to train.
+    training, held_out : sequences of LabelledTrack
+        Recordings to train on, a share of which may tell when to stop; and those for the test,
+        which choose nothing.
+    folder : pathlib.Path
+        Gets ``config.json``, ``model.safetensors``, ``run.json``, ``per_song.csv``,
+        ``estimates.npz``, and ``epochs.csv``, ``curves.png`` (for each dimension in a folder of
+        its own where each has its network).
+    resume : bool
+        Go on with the run that `folder` holds; the result is that of an undisturbed run.
+    listener : Listener, optional
+        Hears of steps and passes.
+
+    Raises
+    ------
+    RunError
+        If `folder` holds another run, or one and `resume` is False.
+    """
+    names = [track.name for track in training]
+    settings = {**_settings(plan), "recordings": names, "held_out": [t.name for t in held_out]}
+    run_folder.begin(folder, settings, resume=resume)
+    parts = [(0,), (1,)] if plan.recipe.per_dimension else [(0, 1)]
+    trainers = [
+        _Part(plan, part, _part_folder(folder, part), listener or Listener()).run(training)
+        for part in parts
+    ]
+    checkpoint = _checkpoint(plan, trainers)
+    save_checkpoint([checkpoint], folder / "model.safetensors")
+    estimates = {
+        track.name: np.concatenate([trainer.predict(track) for trainer in trainers], axis=1)
+        for track in held_out
+    }
+    scores = collection_scores(held_out, estimates)
+    write_results(folder, plan, len(training), held_out, estimates, scores)
+    return Fitted(checkpoint, estimates, scores)
+
+
+def _part_folder(folder: Path, part: tuple[int, ...]) -> Path:
+    return folder if len(part) == len(DIMENSIONS) else folder / DIMENSIONS[part[0]]
+
+
+def write_results(
+    folder: Path,
+    plan: Plan,
+    trained: int,
+    held_out: Sequence[LabelledTrack],
+    estimates: Estimates,
+    scores: dict[str, float],
+) -> None:
+    """Write the scores of held-out recordings, whole and song by song, and what was predicted."""
+    songs = [song_scores(t, estimates[t.name]) for t in held_out if t.mask.any()]
+    run_folder.write_rows(folder / "per_song.csv", songs)
+    run_folder.write_estimates(folder / "estimates.npz", estimates)
+    run_folder.write_json(
+        folder / run_folder.RESULT,
+        {
+            **_settings(plan),
+            "recordings": {"trained": trained, "held_out": len(held_out)},
+            # JSON knows no NaN.
+            "scores": {k: None if math.isnan(v) else v for k, v in scores.items()},
+            "versions": run_folder.versions(),
+            "commit": run_folder.git_commit(),
+        },
+    )
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    return {
+        "plugin": plan.plugin,
+        "model": asdict(plan.config),
+        "recipe": asdict(plan.recipe),
+        "data": plan.data,
+    }
+
+
+class _Part:
+    """The training of one network, which can be interrupted between any two passes."""
+
+    def __init__(
+        self, plan: Plan, dimensions: tuple[int, ...], folder: Path, listener: Listener
+    ) -> None:
+        self._plan, self._dimensions, self._folder = plan, dimensions, folder
+        self._listener = listener
+        self._rows: list[dict[str, float]] = []
+        self._best_loss, self._best_epoch = math.inf, 0
+        self._best: dict[str, Tensor] = {}
+
+    def run(self, tracks: Sequence[LabelledTrack]) -> Trainer:
+        recipe = self._plan.recipe
+        self._folder.mkdir(parents=True, exist_ok=True)
+        trained, validation = split_validation(
+            tracks, self._plan.table, recipe.validation, recipe.seed
+        )
+        torch.manual_seed(recipe.seed + self._dimensions[0])
+        model = self._plan.trainable.network(self._plan.config)
+        trainer = Trainer(model, recipe, trained, self._dimensions, self._plan.device)
+        self._restore(trainer)
+        steps = trainer.steps_per_epoch
+        name = " and ".join(DIMENSIONS[d] for d in self._dimensions)
+        self._listener.begin(name, recipe.epochs * steps, len(self._rows) * steps)
+        while not self._is_over():
+            self._epoch(trainer, validation)
+        if self._best:
+            trainer.average.load_state_dict(self._best)
+        return trainer
+
+    def _is_over(self) -> bool:
+        recipe, done = self._plan.recipe, len(self._rows)
+        waited = done - self._best_epoch
+        return done >= recipe.epochs or bool(recipe.patience and waited >= recipe.patience)
+
+    def _epoch(self, trainer: Trainer, validation: Sequence[LabelledTrack]) -> None:
+        started = time.monotonic()
+        row = {"epoch": float(len(self._rows) + 1), "training loss": 0.0}
+        row["training loss"] = trainer.epoch(self._listener.step)
+        if validation:
+            row["validation loss"] = trainer.validation_loss(validation)
+        row["seconds"] = round(time.monotonic() - started, 1)
+        self._rows.append(row)
+        self._keep_best(trainer, row.get("validation loss", math.nan))
+        run_folder.write_rows(self._folder / "epochs.csv", self._rows)
+        run_folder.plot_epochs(self._folder / "curves.png", self._rows)
+        run_folder.save_state(self._folder, self._state(trainer))
+        self._listener.epoch(row)
+
+    def _keep_best(self, trainer: Trainer, loss: float) -> None:
+        if self._plan.recipe.patience and loss < self._best_loss:
+            self._best_loss, self._best_epoch = loss, len(self._rows)
+            state = trainer.average.state_dict()
+            self._best = {name: tensor.detach().clone() for name, tensor in state.items()}
+
+    def _state(self, trainer: Trainer) -> dict[str, Any]:
+        return {
+            "trainer": trainer.state(),
+            "rows": self._rows,
+            "best_loss": self._best_loss,
+            "best_epoch": self._best_epoch,
+            "best": self._best,
+        }
+
+    def _restore(self, trainer: Trainer) -> None:
+        if (state := run_folder.load_state(self._folder)) is None:
+            return
+        trainer.restore(state["trainer"])
+        self._rows, self._best = state["rows"], state["best"]
+        self._best_loss, self._best_epoch = state["best_loss"], state["best_epoch"]
+
+
+def _checkpoint(plan: Plan, trainers: Sequence[Trainer]) -> Checkpoint:
+    prefixes = [f"{d}." for d in DIMENSIONS] if len(trainers) > 1 else [""]
+    weights = {
+        f"{prefix}{name}": tensor
+        for prefix, trainer in zip(prefixes, trainers, strict=True)
+        for name, tensor in trainer.average.state_dict().items()
+    }
+    return Checkpoint(
+        plugin=plan.plugin,
+        model=asdict(plan.config),
+        features=plan.recipe.features,
+        mean=trainers[0].normaliser.mean,
+        std=trainers[0].normaliser.std,
+        window=plan.recipe.window,
+        hops=plan.recipe.hops,
+        weights=weights,
+        per_dimension=plan.recipe.per_dimension,
+    )
+
+
+def fit_folds(
+    plan: Plan,
+    tracks: Sequence[LabelledTrack],
+    folds: Sequence[int],
+    folder: Path,
+    *,
+    resume: bool = False,
+    listener: Callable[[int], Listener] = lambda fold: Listener(),
+) -> dict[str, float]:
+    """Train one model without each fold, and score every recording by the one that never saw it.
+
+    `folder` gets ``fold-0``, ``fold-1``, … as :func:`fit` writes them, the scores over all folds
+    together, and ``ensemble.safetensors`` with all models.
+
+    Parameters
+    ----------
+    folds : sequence of int
+        The fold of each track.
+    listener : callable
+        Makes the listener of a fold.
 
     Returns
     -------
     dict
-        What ``run.json`` holds: settings, versions, and the held-out scores of the last pass.
+        Scores over all recordings.
     """
-    output.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(recipe.seed)
-    trainer = Trainer(trainable.network(config), recipe, training)
-    epochs: list[dict[str, float]] = []
-    run: dict[str, Any] = {}
-    for epoch in range(1, recipe.epochs + 1):
-        loss = trainer.epoch()
-        epochs.append({"epoch": epoch, "loss": loss, **pooled_scores(trainer, held_out)})
-        tell(epochs[-1])
-        save_checkpoint(_checkpoint(plugin, config, recipe, trainer), output / "model.safetensors")
-        _write_epochs(epochs, output / "epochs.csv")
-        run = _run(plugin, config, recipe, len(training), len(held_out), epochs[-1])
-        (output / "run.json").write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
-    return run
-
-
-def pooled_scores(trainer: Trainer, tracks: Sequence[LabelledTrack]) -> dict[str, float]:
-    """Score tracks that were not trained on: pooled CCC over all labelled half seconds."""
-    if not tracks:
-        return {}
-    estimate = np.concatenate([trainer.predict(track)[track.mask] for track in tracks])
-    reference = np.concatenate([track.labels[track.mask] for track in tracks]).astype(float)
-    return {
-        f"pooled {dimension} ccc": _ccc(reference[:, d], estimate[:, d])
-        for d, dimension in enumerate(DIMENSIONS)
-    }
-
-
-def _ccc(reference: Array, estimate: Array) -> float:
-    """Concordance, Lin 1989, population moments; 0 for a constant estimate."""
-    covariance = np.mean((reference - reference.mean()) * (estimate - estimate.mean()))
-    spread = reference.var() + estimate.var() + (reference.mean() - estimate.mean()) ** 2
-    return float(2 * covariance / spread) if spread else 1.0
-
-
-def _checkpoint(plugin: str, config: Any, recipe: Recipe, trainer: Trainer) -> Checkpoint:
-    return Checkpoint(
-        plugin=plugin,
-        model=asdict(config),
-        features=recipe.features,
-        mean=trainer.normaliser.mean,
-        std=trainer.normaliser.std,
-        window=recipe.window,
-        hops=recipe.hops,
-        weights=trainer.average.state_dict(),
-    )
-
-
-def _write_epochs(epochs: Sequence[dict[str, float]], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.DictWriter(file, list(epochs[0]), lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(epochs)
-
-
-def _run(
-    plugin: str, config: Any, recipe: Recipe, trained: int, left_out: int, last: dict[str, float]
-) -> dict[str, Any]:
-    return {
-        "plugin": plugin,
-        "model": asdict(config),
-        "recipe": asdict(recipe),
-        "recordings": {"trained": trained, "left_out": left_out},
-        "scores": last,
-        "versions": {
-            "mer-plugins": __version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-    }
+    run_folder.begin(folder, {**_settings(plan), "folds": list(folds)}, resume=resume)
+    checkpoints, estimates = [], Estimates()
+    for fold in sorted(set(folds)):
+        pairs = list(zip(tracks, folds, strict=True))
+        training = [track for track, of in pairs if of != fold]
+        held_out = [track for track, of in pairs if of == fold]
+        # Members that began alike would agree more than their data makes them.
+        own = replace(plan, recipe=replace(plan.recipe, seed=plan.recipe.seed + fold))
+        target = folder / f"fold-{fold}"
+        fitted = fit(own, training, held_out, target, resume=resume, listener=listener(fold))
+        checkpoints.append(fitted.checkpoint)
+        estimates |= fitted.estimates
+    save_checkpoint(checkpoints, folder / "ensemble.safetensors")
+    scores = collection_scores(tracks, estimates)
+    write_results(folder, plan, len(tracks), tracks, estimates, scores)
+    return scores

@@ -89,11 +89,16 @@ def mel_to_hz(mels: FloatArray) -> FloatArray:
     )
 
 
+def mel_edges(config: LogMelConfig) -> FloatArray:
+    """Return the edges of the mel bands in Hz, shape=(n_mels + 2,): band i peaks at edge i + 1."""
+    nyquist = config.sample_rate / 2
+    return mel_to_hz(np.linspace(0, float(hz_to_mel(np.array(nyquist))), config.n_mels + 2))
+
+
 def mel_filters(config: LogMelConfig) -> FloatArray:
     """Return triangular mel filters of unit area, shape=(n_mels, n_fft // 2 + 1)."""
-    nyquist = config.sample_rate / 2
     bins = np.fft.rfftfreq(config.n_fft, 1 / config.sample_rate)
-    edges = mel_to_hz(np.linspace(0, float(hz_to_mel(np.array(nyquist))), config.n_mels + 2))
+    edges = mel_edges(config)
     rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
     triangles = np.maximum(0, np.minimum(rising, falling))

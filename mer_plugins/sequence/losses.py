@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -50,12 +50,43 @@ LOSSES: dict[str, Loss] = {
 def combined_loss(
     names: Sequence[str], estimate: Tensor, reference: Tensor, mask: Tensor
 ) -> Tensor:
-    """Sum one loss a dimension; `estimate` and `reference` are (b, t, d), `mask` is (b, t)."""
+    """Sum one loss a dimension; `estimate` and `reference` are (b, t, d), `mask` is (b, t).
+
+    A batch without any label has a loss of 0, since there is nothing that could be wrong.
+    """
+    if not mask.any():
+        return estimate.sum() * 0
     parts = [
         LOSSES[name](estimate[..., d].float(), reference[..., d].float(), mask.float())
         for d, name in enumerate(names)
     ]
     return torch.stack(parts).sum()
+
+
+class QuadrantLoss(nn.Module):
+    """Loss of recordings of which only the quadrant is known.
+
+    The logit of "valence is positive" is a scaled and shifted mean of the valence output over the
+    excerpt, and so for arousal; scale and shift are learnt, since raters of quadrants and raters
+    of curves need not share a scale. The network itself gets no further output.
+    """
+
+    def __init__(self, dimensions: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((dimensions,), 4.0))
+        self.shift = nn.Parameter(torch.zeros(dimensions))
+
+    def forward(self, estimate: Tensor, present: Tensor, quadrants: Tensor) -> Tensor:
+        """Return the cross-entropy, summed over excerpts that have a quadrant, over all b.
+
+        Shapes: estimate (b, t, d); present (b, t), 1 where there is music; quadrants (b, d), the
+        signs, 0 where unknown.
+        """
+        length = present.sum(dim=1, keepdim=True).clamp(min=1)
+        mean = (estimate.float() * present[..., None]).sum(dim=1) / length
+        logits = mean * self.scale + self.shift
+        entropy = nn.functional.softplus(-quadrants * logits) * quadrants.abs()
+        return entropy.mean(dim=1).sum() / len(estimate)
 
 
 def _ccc(estimate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from mer_plugins.errors import PluginError
+from mer_plugins.sequence.augment import Augmentation
 from mer_plugins.sequence.logmel import LogMelConfig
+from mer_plugins.sequence.losses import LOSSES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,38 +22,111 @@ class Recipe:
     Parameters
     ----------
     losses : tuple of str
-        One name of :data:`mer_plugins.sequence.losses.LOSSES` for each output.
+        For valence and arousal, names of :data:`mer_plugins.sequence.losses.LOSSES`.
+    per_dimension : bool
+        Train a network of its own for each dimension, as the paper does, instead of one trunk with
+        two heads.
     window_s : float
-        Length of a training excerpt and of the window at extraction, in seconds.
+        Length of the window at extraction, in seconds.
+    excerpt_s : float
+        Length of a training excerpt, in seconds; 0 is that of the window.
     hops_s : tuple of float
         Hop of the sliding window for valence and arousal, in seconds.
-    epochs, batch_size, learning_rate : int, int, float
-        Passes over the data, excerpts a step, and Adam's step size.
+    epochs, batch_size : int
+        Passes over the data at most, and excerpts a step.
+    learning_rate, schedule : float, str
+        Adam's step size; ``constant``, or ``cosine``: up during the first twentieth of the steps,
+        then down to nothing along half a cosine.
+    weight_decay : float
+        Decoupled from the gradient (AdamW; Loshchilov and Hutter 2019).
     average_decay : float
         Decay per step of the running average of the weights that is kept; 0 keeps the last weights.
     clip_norm : float
         Bound of the gradient's norm.
+    validation : float
+        Share of the training recordings, whole artists, that is not trained on but tells when to
+        stop; the fold left out for the test never does.
+    patience : int
+        Stop after this many passes without a lower validation loss and keep the best weights;
+        0 trains all passes and keeps the last.
+    quadrant_weight : float
+        Weight of the loss of recordings of which only the quadrant is known.
+    augmentation : Augmentation
+        How excerpts are varied.
+    copy_bit_rates : tuple of int
+        Bit rates, in bit/s, of the MP3 copies that ``augmentation.reencoded`` draws from.
     seed : int
-        Seeds initialisation, order and excerpts.
+        Seeds initialisation, order, excerpts and augmentation.
     features : LogMelConfig
         The front end.
     """
 
     losses: tuple[str, str]
+    per_dimension: bool = False
     window_s: float = 30.0
+    excerpt_s: float = 0.0
     hops_s: tuple[float, float] = (0.5, 2.5)
     epochs: int = 100
     batch_size: int = 32
     learning_rate: float = 3e-4
+    schedule: Literal["constant", "cosine"] = "constant"
+    weight_decay: float = 0.0
     average_decay: float = 0.0
     clip_norm: float = 5.0
+    validation: float = 0.0
+    patience: int = 0
+    quadrant_weight: float = 0.0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    copy_bit_rates: tuple[int, ...] = ()
     seed: int = 0
     features: LogMelConfig = field(default_factory=LogMelConfig)
+
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.losses if name not in LOSSES]:
+            raise ValueError(f"loss is {unknown[0]!r}: expected one of {', '.join(LOSSES)}")
+        if self.patience and not 0 < self.validation < 1:
+            raise ValueError(
+                f"validation is {self.validation!r}: early stopping needs a share between 0 and 1"
+            )
+        if self.augmentation.reencoded and not self.copy_bit_rates:
+            raise ValueError("copy_bit_rates is empty: re-encoded excerpts need at least one")
+
+    def changed(self, changes: Mapping[str, Any]) -> Recipe:
+        """Return a recipe with other settings; ``augmentation.gain_db`` is one, too.
+
+        Raises
+        ------
+        PluginError
+            If a setting is unknown or its value does not do.
+        """
+        known = [f.name for f in fields(self)]
+        own: dict[str, Any] = {}
+        nested: dict[str, dict[str, Any]] = {}
+        for key, value in changes.items():
+            value = tuple(value) if isinstance(value, list) else value
+            group, dot, name = key.partition(".")
+            if group not in known or (dot and not hasattr(getattr(self, group), name)):
+                raise PluginError(f"no recipe setting is called {key!r}: there are {known}")
+            if dot:
+                nested.setdefault(group, {})[name] = value
+            else:
+                own[key] = value
+        try:
+            for group, inner in nested.items():
+                own[group] = replace(getattr(self, group), **inner)
+            return replace(self, **own)
+        except (TypeError, ValueError) as exc:
+            raise PluginError(f"the recipe cannot be made: {exc}") from exc
 
     @property
     def window(self) -> int:
         """Segments in a window."""
         return round(self.window_s / self.features.segment_s)
+
+    @property
+    def excerpt(self) -> int:
+        """Segments in a training excerpt."""
+        return round(self.excerpt_s / self.features.segment_s) or self.window
 
     @property
     def hops(self) -> tuple[int, int]:
@@ -69,9 +144,10 @@ class Trainable:
     recipes : mapping
         Recipes by name.
     config_class : type
-        The frozen dataclass of the network's settings.
+        The frozen dataclass of the network's settings; has a field ``outputs``, and may have
+        ``n_mels`` and ``n_frames``, which follow the recipe's front end.
     network : callable
-        Makes a network of its settings: normalised log-mel (b, t, f, n) -> (b, t, 2).
+        Makes a network of its settings: normalised log-mel (b, t, f, n) -> (b, t, outputs).
     """
 
     recipes: Mapping[str, Recipe]
@@ -84,13 +160,31 @@ class Trainable:
             raise PluginError(f"no recipe is called {name!r}: there are {', '.join(self.recipes)}")
         return self.recipes[name]
 
-    def config(self, settings: Mapping[str, Any]) -> Any:
-        """Make the network's settings; PluginError if one is unknown or wrong."""
+    def config(self, settings: Mapping[str, Any], recipe: Recipe) -> Any:
+        """Make the network's settings as the recipe needs them.
+
+        Raises
+        ------
+        PluginError
+            If a setting is unknown, wrong, or one that the recipe decides.
+        """
         known = [f.name for f in fields(self.config_class)]
+        decided = {name: v for name, v in _decided_by(recipe).items() if name in known}
+        free = [name for name in known if name not in decided]
+        if taken := sorted(set(settings) & set(decided)):
+            raise PluginError(f"{taken[0]!r} follows the recipe: free are {', '.join(free)}")
         if unknown := sorted(set(settings) - set(known)):
-            raise PluginError(f"no setting is called {unknown[0]!r}: there are {', '.join(known)}")
+            raise PluginError(f"no setting is called {unknown[0]!r}: there are {', '.join(free)}")
         values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
         try:
-            return self.config_class(**values)
+            return self.config_class(**values, **decided)
         except (TypeError, ValueError) as exc:
             raise PluginError(f"the network cannot be made: {exc}") from exc
+
+
+def _decided_by(recipe: Recipe) -> dict[str, int]:
+    return {
+        "outputs": 1 if recipe.per_dimension else 2,
+        "n_mels": recipe.features.n_mels,
+        "n_frames": recipe.features.frames_per_segment,
+    }

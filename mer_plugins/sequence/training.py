@@ -7,71 +7,202 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import math
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from mer_plugins.sequence.losses import combined_loss
+from mer_plugins.sequence.augment import Augmenter
+from mer_plugins.sequence.excerpts import Batch, Excerpt, LabelledTrack, collate, draw_excerpts
+from mer_plugins.sequence.losses import QuadrantLoss, combined_loss
+from mer_plugins.sequence.networks import SegmentNetwork
+from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.recipe import Recipe
+from mer_plugins.sequence.sliding import SlidingWindow
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_WARM_UP = 0.05
+_ENCODED_AT_ONCE = 64
 
 
-@dataclass(frozen=True, eq=False)
-class LabelledTrack:
-    """Features and labels of one recording on one grid.
+class Trainer:
+    """Fits a network to labelled tracks, one epoch at a time.
 
     Parameters
     ----------
-    name : str
-        For messages and per-song scores.
-    segments : np.ndarray, shape=(t, f, n)
-        Log-mel segments.
-    labels : np.ndarray, shape=(t, 2)
-        (valence, arousal) in [-1, 1]; any number where there is no label.
-    mask : np.ndarray, shape=(t,)
-        True where a label exists.
+    model : torch.nn.Module
+        Maps normalised segments (b, t, f, n) to (b, t, d); ``encode`` and ``decode`` as for
+        extraction.
+    recipe : Recipe
+        Losses, window, optimiser, augmentation.
+    tracks : sequence of LabelledTrack
+        The training data, each with a label or a quadrant.
+    dimensions : tuple of int
+        Columns of the labels that the outputs stand for: (0, 1), or one of them.
+    device : torch.device, optional
+        Where to train; the processor unless told.
     """
 
-    name: str
-    segments: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.float32]
-    mask: npt.NDArray[np.bool_]
+    def __init__(
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        tracks: Sequence[LabelledTrack],
+        dimensions: tuple[int, ...] = (0, 1),
+        device: torch.device | None = None,
+    ) -> None:
+        keep_freed_memory()
+        self.recipe, self.tracks, self.dimensions = recipe, tracks, dimensions
+        self.device = device or torch.device("cpu")
+        self.model = model.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.model).eval()
+        self.quadrants = QuadrantLoss(len(dimensions)).to(self.device)
+        self.normaliser = Normaliser.fit(tracks)
+        self.optimiser = torch.optim.AdamW(
+            [*self.model.parameters(), *self.quadrants.parameters()],
+            lr=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+        )
+        self.rng = np.random.default_rng(recipe.seed)
+        self.augment = Augmenter(recipe.augmentation, recipe.features, recipe.seed)
+        self.bfloat16 = has_bfloat16(self.device)
+        self._losses = [recipe.losses[d] for d in dimensions]
+        self._step_count = 0
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of the optimiser in one pass."""
+        return math.ceil(len(self.tracks) / self.recipe.batch_size)
 
-@dataclass(frozen=True, eq=False)
-class Normaliser:
-    """Mean and standard deviation of each mel band, shape=(f,), over the training data."""
+    def epoch(self, tell: Callable[[float], None] = lambda loss: None) -> float:
+        """Run one pass over the tracks; return its mean loss. `tell` hears that of each step."""
+        self.model.train()
+        share = self.recipe.augmentation.reencoded
+        order = list(draw_excerpts(self.tracks, self.recipe.excerpt, share, self.rng))
+        size, losses = self.recipe.batch_size, []
+        for i in range(0, len(order), size):
+            losses.append(self._step(order[i : i + size]))
+            tell(losses[-1])
+        return float(np.mean(losses))
 
-    mean: Tensor
-    std: Tensor
+    def _step(self, excerpts: Sequence[Excerpt]) -> float:
+        batch = self._batch(excerpts)
+        self._set_learning_rate()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            estimate = self.model(self.normaliser.to(self.device)(batch.segments))
+        loss = self._loss(estimate, batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+        self.optimiser.step()
+        self._step_count += 1
+        self._average()
+        return float(loss.detach())
 
-    @classmethod
-    def fit(cls, tracks: Sequence[LabelledTrack]) -> Normaliser:
-        """Measure the tracks, each weighing as much as it lasts; float64 sums."""
-        count = sum(t.segments.shape[0] * t.segments.shape[2] for t in tracks)
-        total = sum(t.segments.sum(axis=(0, 2), dtype=np.float64) for t in tracks)
-        square = sum((t.segments.astype(np.float64) ** 2).sum(axis=(0, 2)) for t in tracks)
-        mean = np.asarray(total) / count
-        std = np.sqrt(np.maximum(np.asarray(square) / count - mean**2, 1e-8))
-        return cls(torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32))
+    def _batch(self, excerpts: Sequence[Excerpt]) -> Batch:
+        batch = collate(excerpts, self.recipe.excerpt, self.normaliser.mean)
+        segments, mask = self.augment(batch.segments, batch.mask)
+        batch = batch._replace(segments=segments, mask=mask)
+        return Batch(*(tensor.to(self.device) for tensor in batch))
 
-    def __call__(self, segments: Tensor) -> Tensor:
-        """Normalise log-mel, shape=(..., f, n)."""
-        return (segments - self.mean[:, None]) / self.std[:, None]
+    def _loss(self, estimate: Tensor, batch: Batch) -> Tensor:
+        columns = list(self.dimensions)
+        loss = combined_loss(self._losses, estimate, batch.labels[..., columns], batch.mask)
+        if self.recipe.quadrant_weight:
+            known = batch.quadrants[:, columns]
+            weight = self.recipe.quadrant_weight
+            loss = loss + weight * self.quadrants(estimate, batch.present, known)
+        return loss
 
+    def _set_learning_rate(self) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.learning_rate * self._rate_factor()
 
-@dataclass
-class History:
-    """Mean training loss of each epoch."""
+    def _rate_factor(self) -> float:
+        if self.recipe.schedule == "constant":
+            return 1.0
+        done = self._step_count / (self.recipe.epochs * self.steps_per_epoch)
+        return min(1.0, (done + 1e-3) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
-    loss: list[float] = field(default_factory=list)
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the kept weights towards the current ones; early on, faster (as a plain mean)."""
+        decay = min(self.recipe.average_decay, 1 - 1 / self._step_count)
+        current = self.model.state_dict()
+        for name, kept in self.average.state_dict().items():
+            if kept.is_floating_point():
+                kept.lerp_(current[name], 1 - decay)
+            else:
+                kept.copy_(current[name])
+
+    @torch.no_grad()
+    def predict(self, track: LabelledTrack) -> npt.NDArray[np.float64]:
+        """Predict a track as extraction does, with the kept weights, shape=(t, d)."""
+        normalise, network = self.normaliser.to(self.device), cast(SegmentNetwork, self.average)
+        count = math.ceil(len(track.mask) / _ENCODED_AT_ONCE)
+        parts = [
+            network.encode(normalise(torch.from_numpy(part.astype(np.float32)).to(self.device)))
+            for part in np.array_split(track.segments, count)
+        ]
+        columns = [self._slide(torch.cat(parts), hop) for hop in self._hops()]
+        values = torch.stack([found[:, i] for i, found in enumerate(columns)], dim=1)
+        return values.double().cpu().numpy().clip(-1, 1)
+
+    def _hops(self) -> list[int]:
+        return [self.recipe.hops[d] for d in self.dimensions]
+
+    def _slide(self, encoded: Tensor, hop: int) -> Tensor:
+        network = cast(SegmentNetwork, self.average)
+        window = SlidingWindow(network.decode, self.recipe.window, hop, len(self.dimensions))
+        return torch.cat([window.feed(encoded), window.finish()])
+
+    def validation_loss(self, tracks: Sequence[LabelledTrack]) -> float:
+        """Return the recipe's loss over whole tracks, with the kept weights; NaN without labels."""
+        labelled = [track for track in tracks if track.mask.any()]
+        if not labelled:
+            return math.nan
+        longest = max(len(track.mask) for track in labelled)
+        estimate, reference = np.zeros((2, len(labelled), longest, len(self.dimensions)))
+        mask = np.zeros((len(labelled), longest))
+        for i, track in enumerate(labelled):
+            length = len(track.mask)
+            estimate[i, :length] = self.predict(track)
+            reference[i, :length] = np.where(track.mask[:, None], track.labels, 0)[
+                :, list(self.dimensions)
+            ]
+            mask[i, :length] = track.mask
+        tensors = [torch.from_numpy(x).float() for x in (estimate, reference, mask)]
+        return float(combined_loss(self._losses, *tensors))
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that the next epoch depends on, for :meth:`restore`."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "quadrants": self.quadrants.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step_count": self._step_count,
+            "rng": self.rng.bit_generator.state,
+            "augment": self.augment.random.get_state(),
+            "torch": torch.get_rng_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state: the same data and recipe then give the same weights."""
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.quadrants.load_state_dict(state["quadrants"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self._step_count = state["step_count"]
+        self.rng.bit_generator.state = state["rng"]
+        self.augment.random.set_state(state["augment"])
+        torch.set_rng_state(state["torch"])
 
 
 def keep_freed_memory() -> None:
@@ -86,99 +217,9 @@ def keep_freed_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, -1)
 
 
-def has_bfloat16() -> bool:
-    """Tell whether this processor multiplies bfloat16 in hardware."""
+def has_bfloat16(device: torch.device) -> bool:
+    """Tell whether this device multiplies bfloat16 in hardware."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
     probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(probe and probe())
-
-
-def excerpts(
-    tracks: Sequence[LabelledTrack], window: int, rng: np.random.Generator
-) -> Iterator[tuple[LabelledTrack, int]]:
-    """Yield each track once, in random order, with the random start of its excerpt."""
-    for index in rng.permutation(len(tracks)):
-        track = tracks[int(index)]
-        yield track, int(rng.integers(0, max(1, len(track.mask) - window + 1)))
-
-
-def collate(
-    batch: Sequence[tuple[LabelledTrack, int]], window: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Stack excerpts to (b, t, f, n), (b, t, d), (b, t); what a short track lacks is masked."""
-    f, n = batch[0][0].segments.shape[1:]
-    segments = np.zeros((len(batch), window, f, n), dtype=np.float32)
-    labels = np.zeros((len(batch), window, 2), dtype=np.float32)
-    mask = np.zeros((len(batch), window), dtype=np.float32)
-    for i, (track, start) in enumerate(batch):
-        part = slice(start, start + window)
-        length = len(track.mask[part])
-        segments[i, :length] = track.segments[part]
-        mask[i, :length] = track.mask[part]
-        labels[i, :length] = np.where(track.mask[part, None], track.labels[part], 0)
-    return torch.from_numpy(segments), torch.from_numpy(labels), torch.from_numpy(mask)
-
-
-class Trainer:
-    """Fits a network to labelled tracks, one epoch at a time.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Maps normalised segments (b, t, f, n) to (b, t, d).
-    recipe : Recipe
-        Losses, window, optimiser.
-    tracks : sequence of LabelledTrack
-        The training data, each with at least one label.
-    """
-
-    def __init__(self, model: nn.Module, recipe: Recipe, tracks: Sequence[LabelledTrack]) -> None:
-        keep_freed_memory()
-        self.recipe, self.tracks = recipe, tracks
-        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.normaliser = Normaliser.fit(tracks)
-        self.average = copy.deepcopy(model).eval()
-        self.optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
-        self.rng = np.random.default_rng(recipe.seed)
-        self.bfloat16 = has_bfloat16()
-        self.history = History()
-        self._steps = 0
-
-    def epoch(self) -> float:
-        """Run one pass over the tracks; return its mean loss."""
-        self.model.train()
-        order = list(excerpts(self.tracks, self.recipe.window, self.rng))
-        size = self.recipe.batch_size
-        losses = [self._step(order[i : i + size]) for i in range(0, len(order), size)]
-        self.history.loss.append(float(np.mean(losses)))
-        return self.history.loss[-1]
-
-    def _step(self, batch: Sequence[tuple[LabelledTrack, int]]) -> float:
-        segments, labels, mask = collate(batch, self.recipe.window)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            estimate = self.model(self.normaliser(segments))
-        loss = combined_loss(self.recipe.losses, estimate, labels, mask)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
-        self.optimiser.step()
-        self._average()
-        return float(loss.detach())
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        """Move the kept weights towards the current ones; early on, faster (as a plain mean)."""
-        self._steps += 1
-        decay = min(self.recipe.average_decay, 1 - 1 / self._steps)
-        current = self.model.state_dict()
-        for name, kept in self.average.state_dict().items():
-            if kept.is_floating_point():
-                kept.lerp_(current[name], 1 - decay)
-            else:
-                kept.copy_(current[name])
-
-    @torch.no_grad()
-    def predict(self, track: LabelledTrack) -> npt.NDArray[np.float64]:
-        """Predict a whole track in one window with the kept weights, shape=(t, 2)."""
-        segments = self.normaliser(torch.from_numpy(track.segments))[None]
-        values: npt.NDArray[np.float64] = self.average(segments)[0].double().numpy()
-        return values
+    return bool(device.type == "cpu" and probe and probe())

@@ -1,0 +1,108 @@
+"""Labelled recordings, and the batches of excerpts that are drawn from them.
+
+Letters: b excerpt, t segment of half a second, f mel band, n frame, d dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Segments = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledTrack:
+    """Features and labels of one recording on one grid.
+
+    Parameters
+    ----------
+    name : str
+        For messages and per-song scores.
+    segments : np.ndarray, shape=(t, f, n)
+        Log-mel segments, any float type; may be mapped from a file.
+    labels : np.ndarray, shape=(t, 2)
+        (valence, arousal) in [-1, 1]; any number where there is no label.
+    mask : np.ndarray, shape=(t,)
+        True where a label exists.
+    quadrant : tuple of float, optional
+        For recordings that only have one of Russell's quadrants: the signs of valence and arousal.
+    group : str
+        Artist, series or whatever must not be trained on and tested at once.
+    song_ids : frozenset of str
+        Names that a table of folds may call it by.
+    copies : tuple of np.ndarray, each shape=(t, f, n)
+        Segments of lossy copies, for augmentation.
+    """
+
+    name: str
+    segments: Segments
+    labels: npt.NDArray[np.float32]
+    mask: npt.NDArray[np.bool_]
+    quadrant: tuple[float, float] | None = None
+    group: str = ""
+    song_ids: frozenset[str] = frozenset()
+    copies: tuple[Segments, ...] = ()
+
+
+class Excerpt(NamedTuple):
+    """Part of a track, from one of its copies or from itself."""
+
+    track: LabelledTrack
+    start: int
+    segments: Segments
+
+
+class Batch(NamedTuple):
+    """Excerpts of equal length; what a short recording lacks is neither labelled nor present.
+
+    Shapes: segments (b, t, f, n), log-mel; labels (b, t, d); mask and present (b, t), 1 or 0;
+    quadrants (b, d), +1, -1, or 0 where there is none.
+    """
+
+    segments: Tensor
+    labels: Tensor
+    mask: Tensor
+    present: Tensor
+    quadrants: Tensor
+
+
+def draw_excerpts(
+    tracks: Sequence[LabelledTrack], window: int, copied: float, rng: np.random.Generator
+) -> Iterator[Excerpt]:
+    """Yield each track once, in random order, from a random start.
+
+    A share `copied` of those that have lossy copies comes from one of these.
+    """
+    for index in rng.permutation(len(tracks)):
+        track = tracks[int(index)]
+        start = int(rng.integers(0, max(1, len(track.mask) - window + 1)))
+        chosen = track.segments
+        if copied and rng.random() < copied and track.copies:
+            chosen = track.copies[int(rng.integers(len(track.copies)))]
+        yield Excerpt(track, start, chosen)
+
+
+def collate(batch: Sequence[Excerpt], window: int, padding: Tensor) -> Batch:
+    """Stack excerpts to one batch; missing segments hold `padding`, shape=(f,)."""
+    f, n = batch[0].segments.shape[1:]
+    segments = np.empty((len(batch), window, f, n), dtype=np.float32)
+    segments[:] = padding.cpu().numpy()[:, None]
+    labels = np.zeros((len(batch), window, 2), dtype=np.float32)
+    mask, present = np.zeros((2, len(batch), window), dtype=np.float32)
+    quadrants = np.zeros((len(batch), 2), dtype=np.float32)
+    for i, (track, start, chosen) in enumerate(batch):
+        part = slice(start, start + window)
+        length = len(track.mask[part])
+        segments[i, :length] = chosen[part]
+        mask[i, :length] = track.mask[part]
+        present[i, :length] = 1
+        labels[i, :length] = np.where(track.mask[part, None], track.labels[part], 0)
+        quadrants[i] = track.quadrant or (0, 0)
+    return Batch(*map(torch.from_numpy, (segments, labels, mask, present, quadrants)))

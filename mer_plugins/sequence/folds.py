@@ -1,0 +1,111 @@
+"""Folds: which songs are tested together, so that no song or artist is trained on and tested."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mer_plugins.errors import MerError
+from mer_plugins.sequence.excerpts import LabelledTrack
+
+
+class DataError(MerError):
+    """A labelled collection, or its table of folds, cannot be used."""
+
+
+@dataclass(frozen=True)
+class FoldTable:
+    """Folds by song and by artist, as a CSV gives them.
+
+    Parameters
+    ----------
+    songs : dict
+        Fold of each song, by its ``song_id``.
+    artists : dict
+        Fold of each artist (case-folded) whose songs are all in one fold.
+    artist_of : dict
+        Artist of each song, if the table has a column ``artist``.
+    """
+
+    songs: dict[str, int] = field(default_factory=dict)
+    artists: dict[str, int] = field(default_factory=dict)
+    artist_of: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """Number of folds, from 0 to the highest; 0 for an empty table."""
+        return max(self.songs.values(), default=-1) + 1
+
+
+def read_folds(path: Path) -> FoldTable:
+    """Read a CSV with the columns ``song_id``, ``fold`` and, if it has one, ``artist``.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, lacks a column, or a fold is no number from 0 up.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        songs = {row["song_id"]: int(row["fold"]) for row in rows}
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise DataError(f"{path}: cannot be read as CSV ({exc})") from exc
+    except (KeyError, TypeError, ValueError) as exc:
+        raise DataError(
+            f"{path}: expected the columns song_id and fold (a number), found {exc}"
+        ) from exc
+    if lowest := [fold for fold in songs.values() if fold < 0]:
+        raise DataError(f"{path}: has fold {lowest[0]}: expected numbers from 0 up")
+    artist_of = {row["song_id"]: row["artist"] for row in rows if row.get("artist")}
+    return FoldTable(songs, _folds_of_artists(songs, artist_of), artist_of)
+
+
+def _folds_of_artists(songs: dict[str, int], artist_of: dict[str, str]) -> dict[str, int]:
+    found: dict[str, set[int]] = {}
+    for song, artist in artist_of.items():
+        found.setdefault(artist.casefold(), set()).add(songs[song])
+    return {artist: folds.pop() for artist, folds in found.items() if len(folds) == 1}
+
+
+def group_of(track: LabelledTrack, table: FoldTable) -> str:
+    """Return the artist by the table or the recording's JAMS, or else the recording's own name."""
+    named = next((table.artist_of[i] for i in sorted(track.song_ids) if i in table.artist_of), "")
+    return (named or track.group or track.name).casefold()
+
+
+def assign_folds(
+    tracks: Sequence[LabelledTrack], table: FoldTable, count: int, seed: int
+) -> list[int]:
+    """Return the fold of each recording.
+
+    A song has the fold the table gives it; a song that the table does not name has its artist's
+    fold, and one by an artist it does not name either has a fold by a hash of artist and seed.
+    """
+    folds = []
+    for track in tracks:
+        group = group_of(track, table)
+        known = next((table.songs[i] for i in sorted(track.song_ids) if i in table.songs), None)
+        known = table.artists.get(group) if known is None else known
+        folds.append(hashed(group, count, seed) if known is None else known)
+    return folds
+
+
+def split_validation(
+    tracks: Sequence[LabelledTrack], table: FoldTable, share: float, seed: int
+) -> tuple[list[LabelledTrack], list[LabelledTrack]]:
+    """Split off about `share` of the tracks, whole artists at a time: (the rest, the share)."""
+    parts: tuple[list[LabelledTrack], list[LabelledTrack]] = ([], [])
+    for track in tracks:
+        bucket = hashed(f"validation {group_of(track, table)}", 10_000, seed)
+        parts[bucket < share * 10_000].append(track)
+    return parts
+
+
+def hashed(text: str, count: int, seed: int) -> int:
+    """Return a number in [0, count) that depends on text and seed alone, on every machine."""
+    digest = hashlib.blake2b(f"{seed} {text}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % count

@@ -1,0 +1,106 @@
+"""Networks as checkpoints describe them: one trunk with two heads, or one network a dimension."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from mer_plugins.errors import CheckpointError
+from mer_plugins.sequence.checkpoint import Checkpoint, load_weights, make_config
+from mer_plugins.sequence.recipe import Trainable
+
+# A checkpoint is someone else's file, and a made-up size must not take all memory.
+_MOST_PARAMETERS = 100_000_000
+
+
+class SegmentNetwork(Protocol):
+    """A network whose encoder sees one segment at a time."""
+
+    def encode(self, segments: Tensor) -> Tensor:
+        """Map (t, f, n) to (t, h)."""
+        ...
+
+    def decode(self, encoded: Tensor) -> Tensor:
+        """Map (b, t, h) to (b, t, 2)."""
+        ...
+
+
+class PerDimension(nn.Module):
+    """Two networks with one output each, side by side as one network with two.
+
+    Parameters
+    ----------
+    valence, arousal : torch.nn.Module
+        Of the same shape; (b, t, f, n) -> (b, t, 1).
+    """
+
+    def __init__(self, valence: nn.Module, arousal: nn.Module) -> None:
+        super().__init__()
+        self.valence, self.arousal = valence, arousal
+
+    def encode(self, segments: Tensor) -> Tensor:
+        """Map (t, f, n) to (t, 2 h)."""
+        parts = [cast(SegmentNetwork, net).encode(segments) for net in self.children()]
+        return torch.cat(parts, dim=-1)
+
+    def decode(self, encoded: Tensor) -> Tensor:
+        """Map (b, t, 2 h) to (b, t, 2)."""
+        halves = zip(self.children(), encoded.chunk(2, dim=-1), strict=True)
+        return torch.cat([cast(SegmentNetwork, net).decode(part) for net, part in halves], dim=-1)
+
+
+def build_network(checkpoint: Checkpoint, trainable: Trainable, path: Path) -> nn.Module:
+    """Make the network of a checkpoint, with its weights.
+
+    Raises
+    ------
+    CheckpointError
+        If its settings are none of the network's, its front end makes segments of another size
+        than the network takes, it does not give both valence and arousal, or the weights do not
+        fit.
+    """
+    config: Any = make_config(trainable.config_class, checkpoint.model, path)
+    made = (checkpoint.features.n_mels, checkpoint.features.frames_per_segment)
+    taken = (getattr(config, "n_mels", made[0]), getattr(config, "n_frames", made[1]))
+    if made != taken:
+        raise CheckpointError(
+            f"{path}: the front end makes segments of {made[0]} bands x {made[1]} frames: "
+            f"expected {taken[0]} x {taken[1]}, as the network takes them"
+        )
+    outputs = 1 if checkpoint.per_dimension else 2
+    if config.outputs != outputs:
+        raise CheckpointError(
+            f"{path}: its network has {config.outputs} output(s): expected {outputs}; a network "
+            "for a single dimension cannot run alone"
+        )
+    _check_size(config, trainable, outputs, checkpoint, path)
+    model = _bare(config, trainable, outputs)
+    load_weights(model, checkpoint.weights, path)
+    return model
+
+
+def _bare(config: object, trainable: Trainable, outputs: int) -> nn.Module:
+    if outputs == 2:
+        return trainable.network(config)
+    return PerDimension(trainable.network(config), trainable.network(config))
+
+
+def _check_size(
+    config: object, trainable: Trainable, outputs: int, checkpoint: Checkpoint, path: Path
+) -> None:
+    try:
+        # On the meta device a network has shapes and no memory.
+        with torch.device("meta"):
+            model = _bare(config, trainable, outputs)
+        wanted = sum(p.numel() for p in model.parameters())
+    except (RuntimeError, OverflowError) as exc:
+        raise CheckpointError(f"{path}: its settings describe no network that can be") from exc
+    held = sum(t.numel() for t in checkpoint.weights.values())
+    if wanted > min(_MOST_PARAMETERS, 2 * held + 1000):
+        raise CheckpointError(
+            f"{path}: its settings describe {wanted} parameters, its weights hold {held}: "
+            "the file is damaged"
+        )

@@ -1,0 +1,41 @@
+"""Mean and deviation of each mel band: what a network sees is log-mel measured against them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mer_plugins.sequence.excerpts import LabelledTrack
+
+
+@dataclass(frozen=True, eq=False)
+class Normaliser:
+    """Mean and standard deviation of each mel band, shape=(f,), over the training data."""
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def fit(cls, tracks: Sequence[LabelledTrack]) -> Normaliser:
+        """Measure the tracks, each weighing as much as it lasts; float64 sums."""
+        count = sum(t.segments.shape[0] * t.segments.shape[2] for t in tracks)
+        total, square = np.zeros((2, tracks[0].segments.shape[1]))
+        for track in tracks:
+            values = track.segments.astype(np.float64)
+            total += values.sum(axis=(0, 2))
+            square += (values**2).sum(axis=(0, 2))
+        mean = total / count
+        std = np.sqrt(np.maximum(square / count - mean**2, 1e-8))
+        return cls(torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32))
+
+    def __call__(self, segments: Tensor) -> Tensor:
+        """Normalise log-mel, shape=(..., f, n)."""
+        return (segments - self.mean[:, None]) / self.std[:, None]
+
+    def to(self, device: torch.device) -> Normaliser:
+        """Return the same on another device."""
+        return Normaliser(self.mean.to(device), self.std.to(device))

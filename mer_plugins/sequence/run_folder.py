@@ -1,0 +1,157 @@
+"""The folder of a training run: all that is needed to judge it, to repeat it and to go on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from mer_plugins import __version__
+from mer_plugins.atomic import replacing
+from mer_plugins.errors import MerError
+
+Row = Mapping[str, float | str]
+
+STATE, CONFIG, RESULT = "state.pt", "config.json", "run.json"
+
+
+class RunError(MerError):
+    """A run's folder holds something else than this run."""
+
+
+def begin(folder: Path, config: Mapping[str, Any], *, resume: bool) -> None:
+    """Make a run's folder, or find that it holds this very run.
+
+    Raises
+    ------
+    RunError
+        If the folder holds a run and `resume` is False, or one with other settings.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / CONFIG
+    settings = json.loads(json.dumps(config))
+    if path.exists():
+        if not resume:
+            raise RunError(
+                f"{folder}: holds a training run: add --resume to go on with it, or choose another "
+                "folder"
+            )
+        if differing := _differing(_read_json(path).get("settings"), settings):
+            raise RunError(
+                f"{folder}: was begun with another {', '.join(differing)}: --resume needs the same "
+                "command"
+            )
+    else:
+        write_json(path, {"settings": settings, "versions": versions(), "commit": git_commit()})
+
+
+def _differing(found: Any, wanted: Mapping[str, Any]) -> list[str]:
+    found = found if isinstance(found, dict) else {}
+    return [key for key in {**wanted, **found} if found.get(key) != wanted.get(key)]
+
+
+def save_state(folder: Path, state: Mapping[str, Any]) -> None:
+    """Keep what a killed run goes on from."""
+    with replacing(folder / STATE) as file:
+        torch.save(dict(state), file)
+
+
+def load_state(folder: Path) -> dict[str, Any] | None:
+    """Return what :func:`save_state` kept, or None if nothing was.
+
+    Raises
+    ------
+    RunError
+        If the file is damaged.
+    """
+    path = folder / STATE
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return state
+    except Exception as exc:
+        raise RunError(f"{path}: cannot be read: delete it to begin this part again") from exc
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file as a whole."""
+    with replacing(path) as file:
+        file.write((json.dumps(content, indent=2) + "\n").encode())
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise RunError(f"{path}: cannot be read ({exc})") from exc
+    return found if isinstance(found, dict) else {}
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write a table as CSV, its columns being the keys of the first row."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else ["song"], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_estimates(path: Path, estimates: Mapping[str, npt.NDArray[np.float64]]) -> None:
+    """Write predictions, one array of shape (t, 2) a song, to an ``.npz`` without pickle."""
+    # Keys as they are: a name may hold a slash, which would be a folder inside the archive.
+    names = np.array(list(estimates), dtype=np.str_)
+    lengths = np.array([len(values) for values in estimates.values()], dtype=np.int64)
+    values = np.concatenate([*estimates.values(), np.zeros((0, 2))])
+    np.savez_compressed(path, names=names, lengths=lengths, values=values)
+
+
+def plot_epochs(path: Path, rows: Sequence[Row]) -> None:
+    """Draw every column of the epochs over the epochs, losses and scores apart."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    names = [name for name in rows[0] if name not in ("epoch", "seconds")]
+    epochs = [row["epoch"] for row in rows]
+    groups = [[n for n in names if "loss" in n], [n for n in names if "loss" not in n]]
+    axes = np.atleast_1d(figure.subplots(1, sum(map(bool, groups))))
+    for ax, group in zip(axes, filter(None, groups), strict=True):
+        for name in group:
+            ax.plot(epochs, [row[name] for row in rows], label=name)
+        ax.set(xlabel="epoch")
+        ax.legend(frameon=False, fontsize="small")
+    figure.savefig(path, dpi=110)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that shape a result."""
+    return {
+        "mer-plugins": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
+
+
+def git_commit() -> str:
+    """Return the commit this code was run from, with ``-dirty`` if changed; empty if unknown."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
