@@ -1,0 +1,258 @@
+"""Training runs: killed and resumed, stopped early, one network a dimension, five folds."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from damff import DAMFF
+from damff.extractor import DAMFFEnsemble
+from damff.model import DAMFFConfig, DAMFFNet
+from damff.recipes import TRAINING
+from mer_plugins import Audio
+from mer_plugins.errors import CheckpointError
+from mer_plugins.sequence.augment import Augmentation
+from mer_plugins.sequence.excerpts import LabelledTrack
+from mer_plugins.sequence.fit import Listener, Plan, fit, fit_folds
+from mer_plugins.sequence.logmel import LogMelConfig
+from mer_plugins.sequence.recipe import Recipe
+from mer_plugins.sequence.run_folder import RunError
+from mer_plugins.sequence.scores import area_under_curve, collection_scores
+from mer_plugins.sequence.training import Trainer
+
+FEATURES = LogMelConfig(
+    sample_rate=8_000, n_fft=256, hop_length=320, n_mels=16, frames_per_segment=12
+)
+RECIPE = Recipe(
+    losses=("ccc", "rmse"),
+    window_s=4 * FEATURES.segment_s,
+    hops_s=(FEATURES.segment_s, 2 * FEATURES.segment_s),
+    epochs=4,
+    batch_size=4,
+    learning_rate=3e-3,
+    schedule="cosine",
+    average_decay=0.5,
+    augmentation=Augmentation(gain_db=3, noise=0.5, shift_frames=3, time_masks=1, reencoded=0.5),
+    copy_bit_rates=(64_000,),
+    quadrant_weight=1.0,
+    features=FEATURES,
+)
+
+
+def tracks(count=10, length=6, seed=0):
+    rng = np.random.default_rng(seed)
+    made = []
+    for i in range(count):
+        labels = np.full((length, 2), i / count - 0.5, dtype=np.float32)
+        labels[:, 1] *= -1
+        segments = labels[:, :1, None] + 0.1 * rng.standard_normal((length, 16, 12))
+        segments = segments.astype(np.float32)
+        mask = np.ones(length, bool)
+        made.append(LabelledTrack(str(i), segments, labels, mask, copies=(segments + 0.05,)))
+    return made
+
+
+def plan(recipe=RECIPE, **settings):
+    config = TRAINING.config({"hidden": 8, "dropout": 0.2} | settings, recipe)
+    return Plan("damff", TRAINING, config, recipe)
+
+
+class Killed(BaseException):
+    """As a signal would end the run."""
+
+
+class Killer(Listener):
+    """Ends the run in the middle of a pass, once."""
+
+    def __init__(self, at_step):
+        self.left = at_step
+
+    def step(self, loss):
+        self.left -= 1
+        if not self.left:
+            raise Killed
+
+
+def weights(run):
+    return load_file(run / "model.safetensors")
+
+
+@pytest.mark.parametrize("per_dimension", [False, True])
+@pytest.mark.parametrize("at_step", [1, 5, 8, 13])
+def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, per_dimension, at_step):
+    recipe = replace(RECIPE, per_dimension=per_dimension, validation=0.2, patience=3)
+    fit(plan(recipe), tracks(), tracks(2, seed=1), tmp_path / "whole")
+    with pytest.raises(Killed):
+        fit(plan(recipe), tracks(), [], tmp_path / "killed", listener=Killer(at_step))
+    torch.manual_seed(at_step)
+    fitted = fit(plan(recipe), tracks(), [], tmp_path / "killed", resume=True)
+    whole, killed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
+    assert whole.keys() == killed.keys()
+    for name, tensor in whole.items():
+        assert torch.equal(tensor, killed[name]), name
+    assert fitted.checkpoint.per_dimension == per_dimension
+
+
+def test_what_a_run_leaves_behind(tmp_path):
+    held_out = tracks(3, seed=1)
+    scores = fit(plan(), tracks(), held_out, tmp_path).scores
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["scores"] == scores and run["recipe"]["epochs"] == 4
+    assert run["recordings"] == {"trained": 10, "held_out": 3}
+    assert run["versions"]["torch"] == torch.__version__
+    with (tmp_path / "per_song.csv").open() as file:
+        songs = list(csv.DictReader(file))
+    assert [row["song"] for row in songs] == ["0", "1", "2"]
+    assert np.mean([float(row["valence ccc"]) for row in songs]) == pytest.approx(
+        scores["per-song valence ccc"]
+    )
+    with (tmp_path / "epochs.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["1.0", "2.0", "3.0", "4.0"]
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    estimates = np.load(tmp_path / "estimates.npz", allow_pickle=False)
+    assert estimates["names"].tolist() == ["0", "1", "2"]
+    assert estimates["values"].shape == (18, 2)
+
+
+def test_another_run_is_not_overwritten_nor_mixed(tmp_path):
+    fit(plan(), tracks(), [], tmp_path)
+    before = weights(tmp_path)
+    with pytest.raises(RunError, match="holds a training run: add --resume"):
+        fit(plan(), tracks(), [], tmp_path)
+    with pytest.raises(RunError, match="begun with another recipe: --resume needs the same"):
+        fit(plan(replace(RECIPE, seed=5)), tracks(), [], tmp_path, resume=True)
+    with pytest.raises(RunError, match="another recordings"):
+        fit(plan(), tracks()[:5], [], tmp_path, resume=True)
+    torch.testing.assert_close(weights(tmp_path), before, rtol=0, atol=0)
+
+
+def test_a_damaged_state_is_told(tmp_path):
+    fit(plan(), tracks(), [], tmp_path)
+    (tmp_path / "state.pt").write_bytes(b"PK nothing")
+    with pytest.raises(RunError, match=r"state\.pt: cannot be read: delete it"):
+        fit(plan(), tracks(), [], tmp_path, resume=True)
+
+
+def test_early_stopping_keeps_the_best_pass_and_looks_at_validation_alone(tmp_path):
+    recipe = replace(RECIPE, epochs=30, learning_rate=0.1, validation=0.3, patience=2)
+    fit(plan(recipe), tracks(), tracks(4, seed=9), tmp_path / "a")
+    with (tmp_path / "a" / "epochs.csv").open() as file:
+        losses = [float(row["validation loss"]) for row in csv.DictReader(file)]
+    best = int(np.argmin(losses))
+    assert len(losses) == min(30, best + 3) < 30
+    other_test = [replace(t, labels=-t.labels) for t in tracks(4, seed=9)]
+    fit(plan(recipe), tracks(), other_test, tmp_path / "b")
+    torch.testing.assert_close(weights(tmp_path / "a"), weights(tmp_path / "b"), rtol=0, atol=0)
+
+
+def test_one_network_a_dimension_trains_each_on_its_own_label(tmp_path):
+    recipe = replace(RECIPE, per_dimension=True, losses=("mse", "mse"))
+    fit(plan(recipe), tracks(), [], tmp_path / "a")
+    swapped = [replace(t, labels=t.labels * [1, -0.5]) for t in tracks()]
+    fit(plan(recipe), swapped, [], tmp_path / "b")
+    a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
+    for name in a:
+        same = torch.equal(a[name], b[name])
+        if "valence" in name or "normaliser" in name:
+            assert same, name
+    assert not torch.equal(a["model.arousal.head.weight"], b["model.arousal.head.weight"])
+    assert (tmp_path / "a" / "valence" / "epochs.csv").exists()
+
+
+def test_one_network_a_dimension_extracts_with_a_hop_each(tmp_path):
+    recipe = replace(RECIPE, per_dimension=True)
+    fitted = fit(plan(recipe), tracks(), tracks(1, length=23, seed=3), tmp_path)
+    extractor = DAMFF(checkpoint=tmp_path / "model.safetensors", device="cpu")
+    assert extractor.hops == (1, 2) and extractor.window == 4
+    rng = np.random.default_rng(0)
+    audio = Audio(rng.uniform(-0.5, 0.5, 8_000 * 5).astype(np.float32), 8_000)
+    curve = extractor(audio)
+    assert len(curve) == 11 and np.isfinite(curve.values).all()
+    assert fitted.estimates["0"].shape == (23, 2)
+
+
+def test_what_a_run_predicts_is_what_the_extractor_gives(tmp_path):
+    rng = np.random.default_rng(0)
+    audio = Audio(rng.uniform(-0.5, 0.5, 8_000 * 5).astype(np.float32), 8_000)
+    fit(plan(), tracks(), [], tmp_path)
+    extractor = DAMFF(checkpoint=tmp_path / "model.safetensors", device="cpu")
+    segments = extractor.log_mel(audio.samples)
+    t = len(segments)
+    track = LabelledTrack("x", segments, np.zeros((t, 2), np.float32), np.ones(t, bool))
+    fitted = fit(plan(), tracks(), [track], tmp_path / "same")
+    np.testing.assert_allclose(fitted.estimates["x"], extractor(audio).values, atol=1e-5)
+
+
+def test_every_song_is_scored_by_a_model_that_never_saw_it_and_all_form_an_ensemble(tmp_path):
+    data, folds = tracks(9), [0, 1, 2] * 3
+    scores = fit_folds(plan(), data, folds, tmp_path)
+    assert "pooled valence ccc" in scores
+    config = json.loads((tmp_path / "fold-1" / "config.json").read_text())["settings"]
+    assert config["held_out"] == ["1", "4", "7"]
+    assert not set(config["recordings"]) & set(config["held_out"])
+    rng = np.random.default_rng(0)
+    audio = Audio(rng.uniform(-0.5, 0.5, 8_000 * 6).astype(np.float32), 8_000)
+    members = np.stack(
+        [
+            DAMFF(checkpoint=tmp_path / f"fold-{k}" / "model.safetensors", device="cpu")(
+                audio
+            ).values
+            for k in range(3)
+        ]
+    )
+    curve = DAMFFEnsemble(checkpoint=tmp_path / "ensemble.safetensors", device="cpu")(audio)
+    np.testing.assert_allclose(curve.values, members.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(curve.std, members.std(axis=0, ddof=1), atol=1e-6)
+    assert members.std(axis=0).max() > 1e-4, "members differ"
+    with pytest.raises(CheckpointError, match="holds an ensemble of 3 models: expected one"):
+        DAMFF(checkpoint=tmp_path / "ensemble.safetensors")
+    with pytest.raises(CheckpointError, match="holds one model: expected an ensemble"):
+        DAMFFEnsemble(checkpoint=tmp_path / "fold-0" / "model.safetensors")
+
+
+def test_folds_go_on_where_they_were_killed(tmp_path):
+    data, folds = tracks(6), [0, 1] * 3
+    fit_folds(plan(), data, folds, tmp_path / "whole")
+    with pytest.raises(Killed):
+        fit_folds(plan(), data, folds, tmp_path / "killed", listener=lambda fold: Killer(2 - fold))
+    fit_folds(plan(), data, folds, tmp_path / "killed", resume=True)
+    first, second = (
+        load_file(tmp_path / run / "ensemble.safetensors") for run in ("whole", "killed")
+    )
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def test_quadrants_alone_order_the_recordings():
+    rng = np.random.default_rng(0)
+    data = []
+    for i in range(24):
+        quadrant = ((1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0))[i % 4]
+        segments = 0.3 * rng.standard_normal((4, 16, 12))
+        segments[:, :8] += quadrant[0]
+        segments[:, 8:] += quadrant[1]
+        nothing = np.zeros((4, 2), np.float32), np.zeros(4, bool)
+        data.append(LabelledTrack(str(i), segments.astype(np.float32), *nothing, quadrant))
+    torch.manual_seed(0)
+    quiet = replace(RECIPE, augmentation=Augmentation(), epochs=25)
+    trainer = Trainer(DAMFFNet(DAMFFConfig(n_mels=16, n_frames=12, hidden=8)), quiet, data)
+    for _ in range(25):
+        trainer.epoch()
+    estimates = {track.name: trainer.predict(track) for track in data}
+    scores = collection_scores(data, estimates)
+    assert scores["quadrant valence auc"] > 0.95 and scores["quadrant arousal auc"] > 0.95
+
+
+def test_areas_under_curves_are_scikit_learns():
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        positive, estimate = rng.random(30) < 0.4, rng.integers(0, 8, 30).astype(float)
+        found = area_under_curve(positive, estimate)
+        assert found == pytest.approx(metrics.roc_auc_score(positive, estimate))
+    assert np.isnan(area_under_curve(np.ones(3, bool), np.arange(3.0)))

@@ -1,0 +1,94 @@
+"""Folds: no artist on both sides, the table's word first, the same on every machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mer_plugins.errors import MerError
+from mer_plugins.sequence.excerpts import LabelledTrack
+from mer_plugins.sequence.folds import (
+    FoldTable,
+    assign_folds,
+    group_of,
+    hashed,
+    read_folds,
+    split_validation,
+)
+
+TABLE = "song_id,artist,fold\n1,Ann,0\n2,Ann,0\n3,Bob,1\n4,Cy,0\n5,Cy,1\n"
+
+
+def track(name, artist="", ids=()):
+    labels = np.zeros((1, 2), np.float32)
+    segments = np.zeros((1, 2, 2), np.float32)
+    return LabelledTrack(
+        name, segments, labels, np.ones(1, bool), group=artist, song_ids=frozenset(ids)
+    )
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "songs.csv"
+    path.write_text(TABLE)
+    return read_folds(path)
+
+
+def test_the_table_says_the_fold_of_its_songs(table):
+    assert table.count == 2
+    tracks = [track(f"{i}.x", ids={str(i)}) for i in range(1, 6)]
+    assert assign_folds(tracks, table, 2, seed=0) == [0, 0, 1, 0, 1]
+
+
+def test_a_song_the_table_lacks_goes_with_its_artist(table):
+    new = [track("new", "BOB"), track("other", "ann"), track("split", "Cy")]
+    folds = assign_folds(new, table, 2, seed=0)
+    assert folds[:2] == [1, 0]
+    assert folds[2] == hashed("cy", 2, 0), "an artist in several folds has none"
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=1), st.integers(2, 9), st.integers(0, 99))
+def test_no_artist_is_in_two_folds(artists, count, seed):
+    tracks = [track(str(i), artist) for i, artist in enumerate(artists)]
+    folds = assign_folds(tracks, FoldTable(), count, seed)
+    assert all(0 <= fold < count for fold in folds)
+    for artist in set(artists):
+        assert len({f for f, a in zip(folds, artists, strict=True) if a == artist}) == 1
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=1), st.floats(0, 1), st.integers(0, 99))
+def test_validation_takes_whole_artists(artists, share, seed):
+    tracks = [track(str(i), artist) for i, artist in enumerate(artists)]
+    trained, validation = split_validation(tracks, FoldTable(), share, seed)
+    assert len(trained) + len(validation) == len(tracks)
+    assert not {t.group for t in trained} & {t.group for t in validation}
+
+
+def test_validation_takes_about_its_share():
+    tracks = [track(str(i), str(i)) for i in range(2000)]
+    assert 150 < len(split_validation(tracks, FoldTable(), 0.1, 0)[1]) < 250
+    assert not split_validation(tracks, FoldTable(), 0.0, 0)[1]
+
+
+def test_hashes_are_the_same_on_every_machine():
+    assert [hashed("Ann", 5, seed) for seed in range(8)] == [4, 0, 2, 1, 1, 4, 4, 4]
+
+
+def test_without_an_artist_a_recording_stands_for_itself(table):
+    assert group_of(track("Lone"), table) == "lone"
+    assert group_of(replace(track("1", "somebody"), song_ids=frozenset("1")), table) == "ann"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["song_id,fold\n1,zero\n", "song,fold\n1,0\n", "song_id,fold\n1\n", "song_id,fold\n1,-1\n"],
+)
+def test_tables_that_are_none(tmp_path, text):
+    path = tmp_path / "songs.csv"
+    path.write_text(text)
+    with pytest.raises(MerError, match="expected"):
+        read_folds(path)
