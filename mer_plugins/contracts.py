@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -125,6 +125,71 @@ class WriterSpec:
     suffix: str
     factory: str
     summary: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """What a data set says of itself before any of its files is opened.
+
+    Parameters
+    ----------
+    name, title : str
+        Unique short name, as given to ``mer datasets import``, and the name people know.
+    summary : str
+        One line for lists.
+    version : str
+        Of the data set, as its makers count; empty if they do not.
+    scale : Scale
+        Native order and range of its curves; what is written is (valence, arousal) in [-1, 1].
+    hop_s : float
+        Distance of two labels, in seconds; 0 where a song has one label.
+    raters : str
+        Who rated, and whether each rater's own labels are there.
+    data_source : str
+        As JAMS names it: ``"crowdsource"``, ``"expert human"`` or ``"program"``.
+    rules : str
+        How the labels came about, in one line.
+    curator, homepage : str
+        Who keeps it, and where to get it.
+    licence, citation : str
+        Terms in plain words or as an SPDX expression, and what to cite.
+    layout : str
+        The files expected below the source folder.
+    counts : mapping of str to int
+        What a complete copy holds; ``mer datasets validate`` compares.
+    """
+
+    name: str
+    title: str
+    summary: str = ""
+    version: str = ""
+    scale: Scale = field(default=UNIT_SCALE)
+    hop_s: float = 0.5
+    raters: str = ""
+    data_source: str = "crowdsource"
+    rules: str = ""
+    curator: str = ""
+    homepage: str = ""
+    licence: str = ""
+    citation: str = ""
+    layout: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types, as ``mer datasets list --json`` prints them."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """A registration of a data set.
+
+    `factory` is ``"package.module:Class"``, imported only when used; called with the source
+    folder and keyword parameters it makes a :class:`mer_plugins.datasets.Dataset`.
+    """
+
+    info: DatasetInfo
+    factory: str
 
 
 CurveWriter = Callable[[EmotionCurve, "Path"], None]

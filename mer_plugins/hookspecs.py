@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pluggy
 
-from mer_plugins.contracts import EngineSpec, ExtractorSpec, WriterSpec
+from mer_plugins.contracts import DatasetSpec, EngineSpec, ExtractorSpec, WriterSpec
 
 PROJECT = "mer_plugins"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -17,6 +17,11 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 @hookspec
 def mer_extractors() -> list[ExtractorSpec]:  # type: ignore[empty-body]
     """Offer methods that turn a recording into an emotion curve."""
+
+
+@hookspec
+def mer_datasets() -> list[DatasetSpec]:  # type: ignore[empty-body]
+    """Offer labelled data sets that can be turned into a collection of JAMS."""
 
 
 @hookspec

@@ -16,12 +16,13 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import pluggy
 
 from mer_plugins import hookspecs
 from mer_plugins.contracts import (
+    DatasetSpec,
     EngineSpec,
     Extractor,
     ExtractorInfo,
@@ -29,6 +30,9 @@ from mer_plugins.contracts import (
     WriterSpec,
 )
 from mer_plugins.errors import MerError, PluginError
+
+if TYPE_CHECKING:
+    from mer_plugins.datasets import Dataset
 
 # A module that ends the interpreter when it is imported must not end the host.
 _FAILURES = (Exception, SystemExit)
@@ -88,13 +92,14 @@ class PluginHost:
     """The plugins of this environment."""
 
     extractors: Registry[ExtractorSpec]
+    datasets: Registry[DatasetSpec]
     writers: Registry[WriterSpec]
     engines: Registry[EngineSpec]
     broken: list[BrokenPlugin]
 
     def clashes(self) -> list[str]:
         """Tell, one line each, which names several distributions claim."""
-        registries = (self.extractors, self.writers, self.engines)
+        registries = (self.extractors, self.datasets, self.writers, self.engines)
         return [line for registry in registries for line in registry.clashes()]
 
     def info(self, name: str, parameters: Mapping[str, Any] | None = None) -> ExtractorInfo:
@@ -119,14 +124,20 @@ class PluginHost:
             parameter; other errors of its own making are named with the plugin.
         """
         factory = load_factory(self.extractors.get(name).factory, f"plugin {name!r}")
-        check_parameters(name, factory, parameters)
-        try:
-            extractor: Extractor = factory(**parameters)
-        except MerError:
-            raise
-        except _FAILURES as exc:
-            raise PluginError(f"plugin {name!r} cannot start: {_one_line(exc)}") from exc
+        extractor: Extractor = _made(name, factory, parameters)
         return extractor
+
+    def open_dataset(self, name: str, source: Path, **parameters: Any) -> Dataset:
+        """Import the code of a data set and open its files below `source`.
+
+        Raises
+        ------
+        PluginError
+            As :meth:`create`. Errors in the files are the data set's own, of :class:`MerError`.
+        """
+        factory = load_factory(self.datasets.get(name).factory, f"data set {name!r}")
+        dataset: Dataset = _made(name, factory, {"source": source, **parameters})
+        return dataset
 
 
 def plugin_host(found: Iterable[EntryPoint] | None = None) -> PluginHost:
@@ -136,7 +147,9 @@ def plugin_host(found: Iterable[EntryPoint] | None = None) -> PluginHost:
     on. Nothing is kept between calls.
     """
     manager = _manager()
-    host = PluginHost(Registry("extractor"), Registry("writer"), Registry("engine"), [])
+    host = PluginHost(
+        Registry("extractor"), Registry("data set"), Registry("writer"), Registry("engine"), []
+    )
     owners: dict[int, tuple[str, str]] = {}
     points = entry_points(group=hookspecs.PROJECT) if found is None else found
     for point in sorted(points, key=lambda p: p.name):
@@ -150,6 +163,7 @@ def plugin_host(found: Iterable[EntryPoint] | None = None) -> PluginHost:
         owners[id(plugin)] = (point.name, owner)
     hook = manager.hook
     _collect(hook.mer_extractors, host, host.extractors, owners, ExtractorSpec)
+    _collect(hook.mer_datasets, host, host.datasets, owners, DatasetSpec)
     _collect(hook.mer_writers, host, host.writers, owners, WriterSpec)
     _collect(hook.mer_engines, host, host.engines, owners, EngineSpec)
     return host
@@ -196,10 +210,20 @@ def _collect(
 def _name_of(spec: Any, kind: type[Any]) -> str:
     if not isinstance(spec, kind):
         raise TypeError(f"a hook returned {reprlib.repr(spec)}: expected a list of {kind.__name__}")
-    name = spec.info.name if isinstance(spec, ExtractorSpec) else spec.name
+    name = spec.info.name if isinstance(spec, ExtractorSpec | DatasetSpec) else spec.name
     if not (isinstance(name, str) and name):
         raise TypeError(f"the name of an entry is {name!r}: expected a text")
     return name
+
+
+def _made(name: str, factory: Any, parameters: Mapping[str, Any]) -> Any:
+    check_parameters(name, factory, parameters)
+    try:
+        return factory(**parameters)
+    except MerError:
+        raise
+    except _FAILURES as exc:
+        raise PluginError(f"plugin {name!r} cannot start: {_one_line(exc)}") from exc
 
 
 def load_factory(factory: str, what: str) -> Any:

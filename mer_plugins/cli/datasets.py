@@ -1,0 +1,129 @@
+"""``mer datasets``: what labelled data sets there are, and how to get them into a collection."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mer_plugins.cli.options import parse_parameters
+
+if TYPE_CHECKING:
+    from mer_plugins.contracts import DatasetInfo
+    from mer_plugins.dataset_import import ImportOutcome
+    from mer_plugins.datasets import Dataset
+
+NOTHING_FOUND = 3
+_SOURCE = click.Path(exists=True, file_okay=False, path_type=Path)
+_parameter = click.option(
+    "-p",
+    "--param",
+    "parameters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Option of the data set.",
+)
+
+
+@click.group("datasets", context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    r"""Turn labelled data sets into collections of recordings with JAMS.
+
+    \b
+    Examples:
+      mer datasets list
+      mer datasets cite deam
+      mer datasets validate deam DEAM/
+      mer datasets import deam DEAM/ -o collection/
+      mer datasets agreement collection/
+    """
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with everything that is known.")
+def list_datasets(as_json: bool) -> int:
+    """List the data sets that can be imported: scale, raters, licence, where to get them."""
+    from mer_plugins.host import plugin_host
+
+    registry = plugin_host().datasets
+    infos = [registry.specs[name].info for name in sorted(registry.specs)]
+    if as_json:
+        click.echo(json.dumps([info.to_dict() for info in infos], indent=2))
+    for info in [] if as_json else infos:
+        click.echo(_described(info))
+    return 0 if infos else NOTHING_FOUND
+
+
+@command.command()
+@click.argument("name")
+def cite(name: str) -> None:
+    """Tell what to cite, the terms, and where to get a data set."""
+    from mer_plugins.host import plugin_host
+
+    info = plugin_host().datasets.get(name).info
+    click.echo(f"{info.citation}\nlicence: {info.licence}\nfrom: {info.homepage}")
+
+
+@command.command("import")
+@click.argument("name")
+@click.argument("source", type=_SOURCE)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="COLLECTION",
+    help="Folder to write recordings and JAMS to.",
+)
+@click.option("--link", is_flag=True, help="Link to the recordings; copies by default.")
+@click.option("--overwrite", is_flag=True, help="Replace what is there, and render anew.")
+@click.option("--quiet", is_flag=True, help="Tell of failures only.")
+@_parameter
+def import_(
+    name: str,
+    source: Path,
+    output: Path,
+    link: bool,
+    overwrite: bool,
+    quiet: bool,
+    parameters: tuple[str, ...],
+) -> int:
+    r"""Write each song of a data set with its JAMS into COLLECTION.
+
+    The first mood_thayer annotation is the one to learn from: the mean over raters, where there are
+    several; each rater's own follow. The same command again does what is left.
+
+    \b
+    Examples:
+      mer datasets import 4q 4Q/ -o collection/4q
+      mer datasets import vgmidi VGMIDI/ -o collection/vgmidi -p soundfont=FluidR3_GM.sf2
+    """
+    from mer_plugins.cli.import_progress import ImportReporter
+    from mer_plugins.dataset_import import import_dataset
+
+    dataset = _opened(name, source, parameters)
+    outcomes = import_dataset(dataset, output, link=link, overwrite=overwrite)
+    with ImportReporter(len(dataset.track_ids), quiet=quiet) as reporter:
+        for outcome in outcomes:
+            reporter.outcome(outcome)
+    click.echo(str(reporter.summary))
+    return reporter.summary.exit_code
+
+
+def _opened(name: str, source: Path, parameters: tuple[str, ...]) -> Dataset:
+    from mer_plugins.host import plugin_host
+
+    return plugin_host().open_dataset(name, source, **parse_parameters(parameters))
+
+
+def _described(info: DatasetInfo) -> str:
+    labels = f"a label each {info.hop_s:g} s" if info.hop_s else "one label a song"
+    return (
+        f"{info.name}  {info.title}: {info.summary}\n"
+        f"    {labels}; native scale {info.scale}; raters: {info.raters}\n"
+        f"    licence: {info.licence}\n"
+        f"    from: {info.homepage}\n"
+        f"    layout: {info.layout}"
+    )
