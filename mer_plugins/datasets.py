@@ -39,22 +39,23 @@ class DatasetError(MerError):
 class AudioSource(Protocol):
     """Where the sound of a track comes from.
 
-    Attributes
-    ----------
-    suffix : str
-        Of the file to write, such as ``".flac"``.
-    path : pathlib.Path or None
-        The file itself, if there is one that may be linked to.
-    origin : mapping of str to JSON values
-        Tells one sound from another: the same origin means the same samples.
+    The same ``origin`` means the same samples; a recording is written again when it changes.
     """
 
     @property
-    def suffix(self) -> str: ...
+    def suffix(self) -> str:
+        """Suffix of the file to write."""
+        ...
+
     @property
-    def path(self) -> Path | None: ...
+    def path(self) -> Path | None:
+        """The file to link to, if there is one."""
+        ...
+
     @property
-    def origin(self) -> Mapping[str, Any]: ...
+    def origin(self) -> Mapping[str, Any]:
+        """What tells this sound from another."""
+        ...
 
     def duration_s(self) -> float:
         """Return its length, without writing it if that is possible; AudioError if damaged."""

@@ -12,7 +12,6 @@ from mer_plugins.cli.options import parse_parameters
 
 if TYPE_CHECKING:
     from mer_plugins.contracts import DatasetInfo
-    from mer_plugins.dataset_import import ImportOutcome
     from mer_plugins.datasets import Dataset
 
 NOTHING_FOUND = 3

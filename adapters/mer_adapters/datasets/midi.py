@@ -31,7 +31,7 @@ SOUND_FONT_FOLDERS = (
     Path("/opt/homebrew/share/soundfonts"),
 )
 _GET_IT = "on Debian and Ubuntu: apt install fluidsynth fluid-soundfont-gm"
-_TIMEOUT_S = 600
+_TIMEOUT_S = 3600
 _BLOCK_FRAMES = 1 << 18
 _BLOCK_BYTES = 1 << 20
 # The rounding of the declared lengths, and the seconds in which the last notes may ring.

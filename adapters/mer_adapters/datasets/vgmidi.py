@@ -87,7 +87,8 @@ class VGMIDI:
             midi, series = inside(self._source / "midi", str(piece["midi"])), str(piece["series"])
         except (KeyError, TypeError, ValueError) as exc:
             raise DatasetError(
-                f"piece {track_id} is malformed ({exc!r}): expected duration, measures, midi, series"
+                f"piece {track_id} is malformed ({exc!r}): "
+                "expected duration, measures, midi and series"
             ) from exc
         if not (math.isfinite(duration_s) and duration_s > 0 and measures > 0):
             raise DatasetError(f"piece {track_id} has {measures} measures in {duration_s} s")
