@@ -65,6 +65,13 @@ def test_a_stated_hop_holds_values_longer():
     assert len(emotion.match(*CURVE, *sparse)[0]) == 40
 
 
+def test_an_interval_ends_where_the_next_begins():
+    _, reference, estimate = emotion.match(*CURVE, *CURVE, reference_hop_s=5, estimated_hop_s=5)
+    # The last one lasts the hop.
+    np.testing.assert_array_equal(estimate, reference)
+    np.testing.assert_array_equal(reference, VALUES)
+
+
 @pytest.mark.parametrize(("covered_s", "frames"), [(0.24, 1), (0.25, 2), (0.26, 2)])
 def test_half_an_interval_is_enough(covered_s, frames):
     late = np.array([0.5 - covered_s, 0.5])
@@ -123,9 +130,10 @@ def test_a_slope_at_the_wrong_level_is_not_a_delay():
 
 
 def test_a_lag_leaves_at_least_half_of_the_intervals():
-    times, values = TIMES[:4], VALUES[:4]
-    for lag in emotion.best_lag(times, values, times, VALUES[20:24]):
-        assert abs(lag.lag_s) <= 1
+    # At 3 s the two would agree perfectly, but in two of eight intervals.
+    times, reference, estimate = TIMES[:8], VALUES[6:14], VALUES[:8]
+    for lag in emotion.best_lag(times, reference, times, estimate):
+        assert abs(lag.lag_s) <= 2
 
 
 # Aggregation
