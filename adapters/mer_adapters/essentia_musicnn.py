@@ -74,7 +74,7 @@ class EssentiaMusiCNN:
         models: str | os.PathLike[str] | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
     ) -> None:
-        self._parameters = {"head": head, "models": models, "checkpoint": checkpoint}
+        self._again = partial(type(self), head=head, models=models, checkpoint=checkpoint)
         path = find_head(head, models, checkpoint)
         backbone = find_model(BACKBONE_FILES, BACKBONE_PAGE, models)
         self.scale = PUBLISHED[head].scale if head in PUBLISHED else UNIT_SCALE
@@ -89,7 +89,7 @@ class EssentiaMusiCNN:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Essentia's algorithms do not pickle; a copy loads its own.
-        return partial(type(self), **self._parameters), ()
+        return self._again, ()
 
     def __call__(self, audio: Audio) -> EmotionCurve:
         """Extract the curve of a whole recording, at any rate and number of channels."""
@@ -121,9 +121,7 @@ def find_head(
     return find_model(PUBLISHED[head].files, PUBLISHED[head].page, models)
 
 
-def rate_patches(
-    samples: FloatArray, backbone: Backbone, head: Head, scale: Scale
-) -> EmotionCurve:
+def rate_patches(samples: FloatArray, backbone: Backbone, head: Head, scale: Scale) -> EmotionCurve:
     """Turn samples into a curve at 2 Hz, one interval begun being one interval.
 
     Parameters

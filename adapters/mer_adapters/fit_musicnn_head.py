@@ -132,9 +132,7 @@ def song_scores(songs: Sequence[EmbeddedSong], estimate: FloatArray) -> dict[str
     for d, dimension in enumerate(DIMENSIONS):
         residual = np.mean((means[:, d] - estimate[:, d]) ** 2)
         scores[f"{dimension} pooled ccc"] = _ccc(labels[:, d], held[:, d])
-        scores[f"{dimension} song-level r"] = float(
-            np.corrcoef(means[:, d], estimate[:, d])[0, 1]
-        )
+        scores[f"{dimension} song-level r"] = float(np.corrcoef(means[:, d], estimate[:, d])[0, 1])
         scores[f"{dimension} song-level r2"] = float(1 - residual / means[:, d].var())
     return scores
 

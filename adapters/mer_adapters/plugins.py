@@ -11,7 +11,7 @@ ESSENTIA_MUSICNN = ExtractorInfo(
     version="1.0",
     summary="Essentia's MusiCNN embedding with its emoMusic or DEAM head, or a ridge of our own",
     # The published emoMusic head; how order and range were found stands in musicnn_heads.py.
-    scale=Scale(1, 9, ("arousal", "valence")),
+    scale=Scale(1, 9),
     sample_rate=16_000,
     window_s=2.992,
     hop_s=0.5,
