@@ -26,8 +26,8 @@ INFO = ExtractorInfo(
 ENSEMBLE_INFO = replace(
     INFO,
     name="damff-ensemble",
-    summary="Five DAMFF networks: their mean, and their deviation as uncertainty",
-    checkpoint="damff:checkpoints/damff-ensemble.safetensors",
+    summary="Several DAMFF networks: their mean, and their deviation as uncertainty",
+    checkpoint="",
 )
 
 

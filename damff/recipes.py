@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from damff.model import DAMFFConfig, DAMFFNet
 from mer_plugins.sequence.augment import Augmentation
+from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.recipe import Recipe, Trainable
 
 RECIPES: dict[str, Recipe] = {
@@ -23,22 +24,25 @@ RECIPES: dict[str, Recipe] = {
         losses=("ccc", "ccc"),
         window_s=10.0,
         excerpt_s=5.0,
-        epochs=16,
+        epochs=12,
         learning_rate=1.5e-3,
         schedule="cosine",
+        weight_decay=0.02,
         average_decay=0.985,
         quadrant_weight=4.0,
         augmentation=Augmentation(
-            gain_db=10.0,
-            eq_db=3.0,
-            low_pass=0.4,
+            gain_db=8.0,
+            eq_db=2.0,
+            low_pass=0.3,
             low_pass_hz=5_000.0,
-            noise=0.25,
-            noise_snr_db=(15.0, 45.0),
+            noise=0.15,
+            noise_snr_db=(20.0, 50.0),
             shift_frames=24,
             reencoded=0.3,
         ),
         copy_bit_rates=(48_000,),
+        # Below this floor lie what lossy coding leaves out and the noise of quiet recordings.
+        features=LogMelConfig(floor=1e-4),
     ),
 }
 

@@ -83,8 +83,9 @@ def weights(run):
     return load_file(run / "model.safetensors")
 
 
-@pytest.mark.parametrize("per_dimension", [False, True])
-@pytest.mark.parametrize("at_step", [1, 5, 8, 13])
+@pytest.mark.parametrize(
+    ("per_dimension", "at_step"), [(False, 1), (False, 4), (False, 5), (True, 5), (True, 13)]
+)
 def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, per_dimension, at_step):
     recipe = replace(RECIPE, per_dimension=per_dimension, validation=0.2, patience=3)
     fit(plan(recipe), tracks(), tracks(2, seed=1), tmp_path / "whole")

@@ -75,7 +75,7 @@ def test_validation_takes_about_its_share():
 
 
 def test_hashes_are_the_same_on_every_machine():
-    assert [hashed("Ann", 5, seed) for seed in range(8)] == [4, 0, 2, 1, 1, 4, 4, 4]
+    assert [hashed("Ann", 5, seed) for seed in range(8)] == [3, 1, 4, 0, 1, 3, 3, 1]
 
 
 def test_without_an_artist_a_recording_stands_for_itself(table):

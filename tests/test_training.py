@@ -180,8 +180,9 @@ def test_a_band_that_is_empty_in_training_does_not_explode_on_other_music():
     for track in data:
         track.segments[:, -1] = -13.8
     seen = Normaliser.fit(data)(torch.zeros(16, 1))
-    assert seen[-1].abs() < 14 / seen.new_tensor(0.05) and torch.isfinite(seen).all()
-    assert Normaliser.fit(data).std[-1] == Normaliser.fit(data).std.sort().values[7:9].mean()
+    assert torch.isfinite(seen).all() and seen[-1].abs() < 60
+    normaliser = Normaliser.fit(data)
+    assert normaliser.std[-1] == normaliser.std.min() > 0.1
 
 
 def test_labels_that_start_late_leave_the_beginning_unlabelled():

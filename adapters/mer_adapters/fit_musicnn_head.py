@@ -225,11 +225,11 @@ def command(
     output: Path,
 ) -> None:
     """Fit a ridge on MusiCNN's embedding, and print its scores over the folds left out."""
-    from mer_plugins.sequence.data import read_folds
+    from mer_plugins.sequence.folds import read_folds
 
     try:
         cache = EmbeddingCache(embeddings)
-        songs = embed_collection(inputs, read_folds(folds_csv), cache, _backbone(models))
+        songs = embed_collection(inputs, read_folds(folds_csv).songs, cache, _backbone(models))
         cache.save()
         scores = cross_validate(songs)
         head = fit_songs(songs)

@@ -106,7 +106,8 @@ class Trainer:
         return float(loss.detach())
 
     def _batch(self, excerpts: Sequence[Excerpt]) -> Batch:
-        batch = collate(excerpts, self.recipe.excerpt, self.normaliser.mean)
+        longest = min(self.recipe.excerpt, max(len(e.track.mask) for e in excerpts))
+        batch = collate(excerpts, longest, self.normaliser.mean)
         segments, mask = self.augment(batch.segments, batch.mask)
         batch = batch._replace(segments=segments, mask=mask)
         return Batch(*(tensor.to(self.device) for tensor in batch))
