@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mer_plugins.sequence.feature_cache import FeatureCache
-from mer_plugins.sequence.reencode import reencoded
+from mer_plugins.sequence.lossy import reencoded
 
 
 @pytest.fixture

@@ -33,10 +33,9 @@ def command() -> None:
     \b
     Examples:
       mer datasets list
-      mer datasets cite deam
-      mer datasets validate deam DEAM/
-      mer datasets import deam DEAM/ -o collection/
-      mer datasets agreement collection/
+      mer datasets cite 4q
+      mer datasets import 4q 4Q/ -o collection/
+      mer datasets import vgmidi VGMIDI/ -o collection/
     """
 
 

@@ -27,7 +27,7 @@ from mer_plugins.sequence.excerpts import LabelledTrack, Segments
 from mer_plugins.sequence.feature_cache import FeatureCache
 from mer_plugins.sequence.folds import DataError
 from mer_plugins.sequence.logmel import LogMel, LogMelConfig
-from mer_plugins.sequence.reencode import Samples, reencoded
+from mer_plugins.sequence.lossy import Samples, reencoded
 
 QUADRANTS = {"Q1": (1.0, 1.0), "Q2": (-1.0, 1.0), "Q3": (-1.0, -1.0), "Q4": (1.0, -1.0)}
 
