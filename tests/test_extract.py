@@ -305,6 +305,10 @@ def test_interrupted_by_ctrl_c_it_says_how_to_go_on(tmp_path, song):
     assert running.returncode == 130, err
     assert "run the same command again" in err
     assert "Traceback" not in err
+    # A worker stopped while it wrote leaves a hidden file, which the next run clears away.
+    again = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    assert again.returncode == 0, again.stderr
+    assert len(list((tmp_path / "music").glob("*.jams"))) == 40
     assert not list((tmp_path / "music").glob(".*.tmp"))
 
 
