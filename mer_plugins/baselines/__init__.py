@@ -1,1 +1,1 @@
-"""What DAMFF is compared with: the four networks of its paper, and predictors that do not listen."""
+"""DAMFF's opponents: the four networks of its paper, and predictors that do not listen."""

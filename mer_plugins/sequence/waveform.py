@@ -1,4 +1,4 @@
-"""Raw waveform in segments of half a second: the front end of networks that learn their own filters.
+"""Raw waveform in half-second segments: the front end of networks that learn their own filters.
 
 The last segment follows the same rule as in :mod:`mer_plugins.sequence.logmel`, so curves of both
 front ends have the same times.
