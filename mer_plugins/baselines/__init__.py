@@ -1,0 +1,1 @@
+"""DAMFF's opponents: the four networks of its paper, and predictors that do not listen."""
