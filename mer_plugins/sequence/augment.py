@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -94,7 +95,10 @@ class Augmenter:
     def __init__(self, augmentation: Augmentation, features: LogMelConfig, seed: int) -> None:
         self.augmentation, self.features = augmentation, features
         self.random = torch.Generator().manual_seed(seed)
-        self._centres = torch.from_numpy(mel_edges(features)[1:-1]).float()
+
+    @cached_property
+    def _centres(self) -> Tensor:
+        return torch.from_numpy(mel_edges(self.features)[1:-1]).float()
 
     def __call__(self, segments: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Vary log-mel (b, t, f, n) and mask (b, t) of where labels exist; returns new ones."""

@@ -183,8 +183,10 @@ class Trainable:
 
 
 def _decided_by(recipe: Recipe) -> dict[str, int]:
-    return {
+    features = recipe.features
+    decided = {
         "outputs": 1 if recipe.per_dimension else 2,
-        "n_mels": recipe.features.n_mels,
-        "n_frames": recipe.features.frames_per_segment,
+        "n_mels": getattr(features, "n_mels", None),
+        "n_frames": getattr(features, "frames_per_segment", None),
     }
+    return {name: size for name, size in decided.items() if size is not None}

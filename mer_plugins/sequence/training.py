@@ -145,22 +145,30 @@ class Trainer:
     @torch.no_grad()
     def predict(self, track: LabelledTrack) -> npt.NDArray[np.float64]:
         """Predict a track as extraction does, with the kept weights, shape=(t, d)."""
-        normalise, network = self.normaliser.to(self.device), cast(SegmentNetwork, self.average)
+        normalise, (encode, _) = self.normaliser.to(self.device), self._halves()
         count = math.ceil(len(track.mask) / _ENCODED_AT_ONCE)
         parts = [
-            network.encode(normalise(torch.from_numpy(part.astype(np.float32)).to(self.device)))
+            encode(normalise(torch.from_numpy(part.astype(np.float32)).to(self.device)))
             for part in np.array_split(track.segments, count)
         ]
         columns = [self._slide(torch.cat(parts), hop) for hop in self._hops()]
         values = torch.stack([found[:, i] for i, found in enumerate(columns)], dim=1)
         return values.double().cpu().numpy().clip(-1, 1)
 
+    def _halves(self) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """Return what runs once per segment and once per window."""
+        if getattr(self.average, "segments_independent", True):
+            network = cast(SegmentNetwork, self.average)
+            return network.encode, network.decode
+        # An encoder that sees across segments hears a segment otherwise in each window.
+        return (lambda segments: segments), self.average
+
     def _hops(self) -> list[int]:
         return [self.recipe.hops[d] for d in self.dimensions]
 
     def _slide(self, encoded: Tensor, hop: int) -> Tensor:
-        network = cast(SegmentNetwork, self.average)
-        window = SlidingWindow(network.decode, self.recipe.window, hop, len(self.dimensions))
+        _, decode = self._halves()
+        window = SlidingWindow(decode, self.recipe.window, hop, len(self.dimensions))
         return torch.cat([window.feed(encoded), window.finish()])
 
     def validation_loss(self, tracks: Sequence[LabelledTrack]) -> float:
