@@ -23,7 +23,13 @@ from mer_plugins.contracts import DatasetInfo
 from mer_plugins.curves import UNIT_SCALE, EmotionCurve, FloatArray
 from mer_plugins.mood import NAMESPACE, STD_KEYS
 
-QUADRANTS = ("Q1", "Q2", "Q3", "Q4")
+# The signs of valence and arousal.
+QUADRANTS: Mapping[str, tuple[float, float]] = {
+    "Q1": (1.0, 1.0),
+    "Q2": (-1.0, 1.0),
+    "Q3": (-1.0, -1.0),
+    "Q4": (1.0, -1.0),
+}
 QUADRANT_NAMESPACE = "tag_open"
 _DECIMALS = 9
 

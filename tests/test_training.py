@@ -15,7 +15,7 @@ from damff.recipes import TRAINING
 from mer_plugins import EmotionCurve
 from mer_plugins.cli.train import command
 from mer_plugins.errors import MerError, PluginError
-from mer_plugins.sequence.data import on_grid
+from mer_plugins.labels import on_grid
 from mer_plugins.sequence.excerpts import Excerpt, LabelledTrack, collate, draw_excerpts
 from mer_plugins.sequence.folds import read_folds
 from mer_plugins.sequence.logmel import LogMelConfig

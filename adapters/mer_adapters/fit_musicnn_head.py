@@ -33,8 +33,8 @@ from mer_plugins.audio import load_audio
 from mer_plugins.collection import Track, find_tracks
 from mer_plugins.curves import DIMENSIONS, EmotionCurve, FloatArray
 from mer_plugins.errors import MerError
-from mer_plugins.jams_store import from_annotation, read
-from mer_plugins.mood import NAMESPACE, part, plugin_of
+from mer_plugins.jams_store import read
+from mer_plugins.labels import human_curve, song_ids
 
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(0, 5, 21))
 IntArray = npt.NDArray[np.int64]
@@ -181,24 +181,19 @@ def embed_collection(
         if found is None:
             continue
         labels, names = found
-        group = next((groups[name] for name in names if name in groups), None)
+        group = next((groups[name] for name in sorted(names) if name in groups), None)
         if group is not None and len(labels):
             embeddings = cache.get(track, backbone)
             songs.append(EmbeddedSong(track.audio.stem, embeddings, labels, group))
     return songs
 
 
-def _labels(track: Track) -> tuple[EmotionCurve, list[str]] | None:
+def _labels(track: Track) -> tuple[EmotionCurve, frozenset[str]] | None:
     if not track.jams.exists():
         return None
     jams = read(track.jams)
-    annotations = [a for a in jams.get("annotations") or [] if isinstance(a, dict)]
-    human = [a for a in annotations if a.get("namespace") == NAMESPACE and plugin_of(a) is None]
-    if not human:
-        return None
-    identifiers = part(part(jams, "file_metadata"), "identifiers").values()
-    song_id = part(jams, "sandbox").get("song_id")
-    return from_annotation(human[0]), [track.audio.stem, *map(str, identifiers), str(song_id)]
+    curve = human_curve(jams)
+    return None if curve is None else (curve, song_ids(track, jams))
 
 
 def _backbone(models: Path | None) -> Backbone:

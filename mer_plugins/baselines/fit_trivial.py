@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -21,8 +20,8 @@ from mer_plugins.baselines.trivial import (
 from mer_plugins.collection import find_tracks
 from mer_plugins.curves import EmotionCurve, FloatArray
 from mer_plugins.errors import MerError
-from mer_plugins.jams_store import from_annotation, read
-from mer_plugins.mood import NAMESPACE, plugin_of
+from mer_plugins.jams_store import read
+from mer_plugins.labels import grid_indices, human_curve, on_grid
 
 Fit = Callable[[Iterable[EmotionCurve]], Trajectory]
 
@@ -80,19 +79,10 @@ def labelled_curves(
     """
     for track in find_tracks(list(inputs), problem=problem):
         try:
-            if track.jams.exists():
-                human = [a for a in read(track.jams).get("annotations") or [] if _is_human(a)]
-                yield from map(from_annotation, human[:1])
+            if track.jams.exists() and (curve := human_curve(read(track.jams))) is not None:
+                yield curve
         except MerError as exc:
             problem(track.name, str(exc))
-
-
-def _is_human(annotation: Any) -> bool:
-    return (
-        isinstance(annotation, dict)
-        and annotation.get("namespace") == NAMESPACE
-        and plugin_of(annotation) is None
-    )
 
 
 def _songs(curves: Iterable[EmotionCurve]) -> list[FloatArray]:
@@ -107,11 +97,8 @@ def _songs(curves: Iterable[EmotionCurve]) -> list[FloatArray]:
 
 def _on_grid(curve: EmotionCurve) -> FloatArray:
     """Average a curve over each half second; NaN where no label has its centre, shape=(n, 2)."""
-    indices = np.floor((curve.times + curve.hop_s / 2) / HOP_S + 1e-9).astype(int)
-    totals, hits = np.zeros((indices[-1] + 1, 2)), np.zeros(indices[-1] + 1)
-    np.add.at(totals, indices, curve.values)
-    np.add.at(hits, indices, 1)
-    return np.where(hits[:, None] > 0, totals / np.maximum(hits, 1)[:, None], np.nan)
+    labels, mask = on_grid(curve, int(grid_indices(curve, HOP_S)[-1]) + 1, HOP_S)
+    return np.where(mask[:, None], labels, np.nan)
 
 
 FITS: Mapping[str, Fit] = {

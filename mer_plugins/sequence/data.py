@@ -19,17 +19,16 @@ import numpy.typing as npt
 
 from mer_plugins.audio import load_audio
 from mer_plugins.collection import Track, find_tracks
-from mer_plugins.curves import EmotionCurve
 from mer_plugins.errors import MerError
-from mer_plugins.jams_store import from_annotation, read
-from mer_plugins.mood import NAMESPACE, part, plugin_of
+from mer_plugins.jams_store import read
+from mer_plugins.labels import human_curve, on_grid, song_ids
+from mer_plugins.mood import part
+from mer_plugins.ratings import QUADRANT_NAMESPACE, QUADRANTS
 from mer_plugins.sequence.excerpts import LabelledTrack, Segments
 from mer_plugins.sequence.feature_cache import FeatureCache
 from mer_plugins.sequence.folds import DataError
 from mer_plugins.sequence.logmel import LogMel, LogMelConfig
 from mer_plugins.sequence.lossy import Samples, reencoded
-
-QUADRANTS = {"Q1": (1.0, 1.0), "Q2": (-1.0, 1.0), "Q3": (-1.0, -1.0), "Q4": (1.0, -1.0)}
 
 _AHEAD = 4
 
@@ -127,15 +126,14 @@ def _labelled(track: Track, loader: FeatureLoader) -> LabelledTrack | None:
     if not track.jams.exists():
         return None
     jams = read(track.jams)
-    annotations = [a for a in jams.get("annotations") or [] if isinstance(a, dict)]
-    human = [a for a in annotations if a.get("namespace") == NAMESPACE and plugin_of(a) is None]
-    quadrant = _quadrant(annotations)
-    if not human and quadrant is None:
+    curve, quadrant = human_curve(jams), _quadrant(jams)
+    if curve is None and quadrant is None:
         return None
     segments = loader.segments(track.audio)
     labels, mask = np.zeros((len(segments), 2), np.float32), np.zeros(len(segments), bool)
-    if human:
-        labels, mask = on_grid(from_annotation(human[0]), len(segments), loader.config.segment_s)
+    if curve is not None:
+        found, mask = on_grid(curve, len(segments), loader.config.segment_s)
+        labels = found.astype(np.float32)
         if not mask.any():
             raise DataError("none of its labels lies within the recording")
     return LabelledTrack(
@@ -143,16 +141,18 @@ def _labelled(track: Track, loader: FeatureLoader) -> LabelledTrack | None:
         segments,
         labels,
         mask,
-        quadrant=None if human else quadrant,
+        quadrant=quadrant if curve is None else None,
         group=_group(jams),
-        song_ids=_song_ids(track, jams),
+        song_ids=song_ids(track, jams),
         copies=loader.copies(track.audio),
     )
 
 
-def _quadrant(annotations: Iterable[dict[str, Any]]) -> tuple[float, float] | None:
+def _quadrant(jams: Mapping[str, Any]) -> tuple[float, float] | None:
+    annotations = [a for a in jams.get("annotations") or [] if isinstance(a, dict)]
     for annotation in annotations:
-        data = annotation.get("data") if annotation.get("namespace") == "tag_open" else None
+        is_tag = annotation.get("namespace") == QUADRANT_NAMESPACE
+        data = annotation.get("data") if is_tag else None
         for observation in data if isinstance(data, list) else []:
             value = observation.get("value") if isinstance(observation, dict) else None
             if isinstance(value, str) and value in QUADRANTS:
@@ -160,35 +160,8 @@ def _quadrant(annotations: Iterable[dict[str, Any]]) -> tuple[float, float] | No
     return None
 
 
-def on_grid(
-    curve: EmotionCurve, count: int, segment_s: float
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Average a curve over each segment; segments without a label are masked, not invented.
-
-    Returns
-    -------
-    labels : np.ndarray, shape=(count, 2)
-    mask : np.ndarray, shape=(count,)
-        True where at least one label's interval has its centre in the segment.
-    """
-    indices = np.floor((curve.times + curve.hop_s / 2) / segment_s + 1e-9).astype(int)
-    inside = indices < count
-    totals, hits = np.zeros((count, 2)), np.zeros(count)
-    np.add.at(totals, indices[inside], curve.values[inside])
-    np.add.at(hits, indices[inside], 1)
-    labels = totals / np.maximum(hits, 1)[:, None]
-    return labels.astype(np.float32), hits > 0
-
-
 def _group(jams: Mapping[str, Any]) -> str:
     """Return what must stay together: a series where pieces form one, or else the artist."""
     sandbox = part(dict(jams), "sandbox")
     artist = part(dict(jams), "file_metadata").get("artist")
     return str(sandbox.get("group") or sandbox.get("series") or artist or "")
-
-
-def _song_ids(track: Track, jams: Mapping[str, Any]) -> frozenset[str]:
-    """Collect what a table of folds may call this song: file stem, identifiers, ``song_id``."""
-    identifiers = part(part(dict(jams), "file_metadata"), "identifiers")
-    song_id = part(dict(jams), "sandbox").get("song_id")
-    return frozenset({track.audio.stem, *map(str, identifiers.values()), str(song_id)})

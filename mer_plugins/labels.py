@@ -1,0 +1,62 @@
+"""What people said of a recording, as its JAMS holds it: which annotation counts, on which grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mer_plugins.collection import Track
+from mer_plugins.curves import EmotionCurve, FloatArray
+from mer_plugins.jams_store import from_annotation
+from mer_plugins.mood import NAMESPACE, part, plugin_of
+
+
+def human_curve(jams: Mapping[str, Any]) -> EmotionCurve | None:
+    """Return the first ``mood_thayer`` annotation that is not by this program; None without one.
+
+    Raises
+    ------
+    JamsError
+        If that annotation cannot be read as a curve.
+    """
+    annotations = [a for a in jams.get("annotations") or [] if isinstance(a, dict)]
+    human = (a for a in annotations if a.get("namespace") == NAMESPACE and plugin_of(a) is None)
+    first = next(human, None)
+    return None if first is None else from_annotation(first)
+
+
+def song_ids(track: Track, jams: Mapping[str, Any]) -> frozenset[str]:
+    """Collect what a table may call this song: file stem, identifiers, ``song_id``."""
+    identifiers = part(part(dict(jams), "file_metadata"), "identifiers")
+    song_id = part(dict(jams), "sandbox").get("song_id")
+    return frozenset({track.audio.stem, *map(str, identifiers.values()), str(song_id)})
+
+
+def on_grid(
+    curve: EmotionCurve, count: int, segment_s: float
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Average a curve over each segment; segments without a label are masked, not invented.
+
+    Returns
+    -------
+    labels : np.ndarray, shape=(count, 2)
+        0 where there is no label.
+    mask : np.ndarray, shape=(count,)
+        True where at least one label's interval has its centre in the segment.
+    """
+    indices = grid_indices(curve, segment_s)
+    inside = indices < count
+    totals, hits = np.zeros((count, 2)), np.zeros(count)
+    np.add.at(totals, indices[inside], curve.values[inside])
+    np.add.at(hits, indices[inside], 1)
+    return totals / np.maximum(hits, 1)[:, None], hits > 0
+
+
+def grid_indices(curve: EmotionCurve, segment_s: float) -> npt.NDArray[np.int64]:
+    """Return the segment in which each label's interval has its centre, shape=(n,), increasing."""
+    middles = curve.times + curve.hop_s / 2
+    indices: npt.NDArray[np.int64] = np.floor(middles / segment_s + 1e-9).astype(np.int64)
+    return indices
