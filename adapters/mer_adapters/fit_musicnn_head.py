@@ -29,6 +29,7 @@ import numpy.typing as npt
 from mer_adapters.musicnn_backbone import SAMPLE_RATE, Backbone, load_backbone
 from mer_adapters.musicnn_files import BACKBONE_FILES, BACKBONE_PAGE, find_model
 from mer_adapters.musicnn_heads import RidgeHead, save_ridge
+from mer_plugins.agreement import ccc, pcc, r2
 from mer_plugins.audio import load_audio
 from mer_plugins.collection import Track, find_tracks
 from mer_plugins.curves import DIMENSIONS, EmotionCurve, FloatArray
@@ -130,17 +131,10 @@ def song_scores(songs: Sequence[EmbeddedSong], estimate: FloatArray) -> dict[str
     held = np.repeat(estimate, counts, axis=0)
     scores = {}
     for d, dimension in enumerate(DIMENSIONS):
-        residual = np.mean((means[:, d] - estimate[:, d]) ** 2)
-        scores[f"{dimension} pooled ccc"] = _ccc(labels[:, d], held[:, d])
-        scores[f"{dimension} song-level r"] = float(np.corrcoef(means[:, d], estimate[:, d])[0, 1])
-        scores[f"{dimension} song-level r2"] = float(1 - residual / means[:, d].var())
+        scores[f"{dimension} pooled ccc"] = ccc(labels[:, d], held[:, d])
+        scores[f"{dimension} song-level r"] = pcc(means[:, d], estimate[:, d])
+        scores[f"{dimension} song-level r2"] = r2(means[:, d], estimate[:, d])
     return scores
-
-
-def _ccc(reference: FloatArray, estimate: FloatArray) -> float:
-    covariance = np.mean((reference - reference.mean()) * (estimate - estimate.mean()))
-    spread = reference.var() + estimate.var() + (reference.mean() - estimate.mean()) ** 2
-    return float(2 * covariance / spread)
 
 
 class EmbeddingCache:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from mer_plugins.agreement import ccc, is_constant, r2, rmse
 from mer_plugins.curves import DIMENSIONS
 from mer_plugins.sequence.excerpts import LabelledTrack
 
@@ -35,7 +36,7 @@ def song_scores(track: LabelledTrack, estimate: Array) -> dict[str, float | str]
         row[f"{dimension} reference mean"] = float(reference[:, d].mean())
         row[f"{dimension} estimate mean"] = float(found[:, d].mean())
         row[f"{dimension} ccc"] = concordance(reference[:, d], found[:, d])
-        row[f"{dimension} rmse"] = math.sqrt(float(np.mean((reference - found)[:, d] ** 2)))
+        row[f"{dimension} rmse"] = rmse(reference[:, d], found[:, d])
     return row
 
 
@@ -66,9 +67,7 @@ def _curve_scores(
     for d, dimension in enumerate(DIMENSIONS):
         means = [np.array([row[f"{dimension} {of} mean"] for row in rows], float) for of in _SIDES]
         scores[f"pooled {dimension} ccc"] = concordance(reference[:, d], estimate[:, d])
-        scores[f"pooled {dimension} rmse"] = math.sqrt(
-            float(np.mean((reference - estimate)[:, d] ** 2))
-        )
+        scores[f"pooled {dimension} rmse"] = rmse(reference[:, d], estimate[:, d])
         scores[f"song-level {dimension} ccc"] = concordance(*means)
         scores[f"song-level {dimension} r2"] = determination(*means)
         for metric in ("ccc", "rmse"):
@@ -81,16 +80,15 @@ _SIDES = ("reference", "estimate")
 
 
 def concordance(reference: Array, estimate: Array) -> float:
-    """Concordance (Lin 1989); 0 for a constant estimate of a varying reference, 1 if equal."""
-    covariance = np.mean((reference - reference.mean()) * (estimate - estimate.mean()))
-    spread = reference.var() + estimate.var() + (reference.mean() - estimate.mean()) ** 2
-    return float(2 * covariance / spread) if spread else 1.0
+    """Concordance; of a single value, 1 if it is equal and else 0, so that its song counts."""
+    if len(reference) == 1:
+        return float(reference[0] == estimate[0])
+    return ccc(reference, estimate)
 
 
 def determination(reference: Array, estimate: Array) -> float:
     """Coefficient of determination, 1 - residual / total; NaN for a constant reference."""
-    total = float(np.sum((reference - reference.mean()) ** 2))
-    return 1 - float(np.sum((reference - estimate) ** 2)) / total if total else math.nan
+    return math.nan if is_constant(reference) else r2(reference, estimate)
 
 
 def area_under_curve(positive: npt.NDArray[np.bool_], estimate: Array) -> float:
