@@ -6,11 +6,10 @@ import math
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mer_plugins.audio import Audio
 from mer_plugins.contracts import ExtractorInfo
@@ -18,7 +17,7 @@ from mer_plugins.curves import EmotionCurve, FloatArray, concatenate
 from mer_plugins.errors import CheckpointError, PluginError
 from mer_plugins.sequence.checkpoint import Checkpoint, load_checkpoint
 from mer_plugins.sequence.logmel import LogMel, LogMelStream
-from mer_plugins.sequence.networks import SegmentNetwork, build_network
+from mer_plugins.sequence.networks import build_network, halves
 from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.recipe import Trainable
 from mer_plugins.sequence.sliding import TwoHopWindow
@@ -125,7 +124,7 @@ class NeuralExtractor:
 class Member:
     """One network with its normaliser."""
 
-    network: SegmentNetwork
+    network: nn.Module
     normalise: Normaliser
 
     @classmethod
@@ -136,11 +135,15 @@ class Member:
         model = build_network(checkpoint, trainable, path)
         model = model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         normalise = Normaliser(checkpoint.mean, checkpoint.std).to(device)
-        return cls(cast(SegmentNetwork, model), normalise)
+        return cls(model, normalise)
 
     def encode(self, segments: Tensor) -> Tensor:
         """Map log-mel, (t, f, n), to (t, h)."""
-        return self.network.encode(self.normalise(segments))
+        return halves(self.network)[0](self.normalise(segments))
+
+    def decode(self, encoded: Tensor) -> Tensor:
+        """Map encoded segments of windows, (b, t, h), to (b, t, 2)."""
+        return halves(self.network)[1](encoded)
 
 
 class NeuralStream:
@@ -150,7 +153,7 @@ class NeuralStream:
         self._extractor = extractor
         self._log_mel = LogMelStream(extractor.log_mel)
         self._windows = [
-            TwoHopWindow(member.network.decode, extractor.window, extractor.hops)
+            TwoHopWindow(member.decode, extractor.window, extractor.hops)
             for member in extractor.members
         ]
         self._segments: list[FloatArray] = []

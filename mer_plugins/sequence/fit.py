@@ -19,6 +19,7 @@ from mer_plugins.sequence import run_folder
 from mer_plugins.sequence.checkpoint import Checkpoint, save_checkpoint
 from mer_plugins.sequence.excerpts import LabelledTrack
 from mer_plugins.sequence.folds import FoldTable, split_validation
+from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.recipe import Recipe, Trainable
 from mer_plugins.sequence.scores import collection_scores, song_scores
 from mer_plugins.sequence.training import Trainer
@@ -110,9 +111,14 @@ def fit(
     names = [track.name for track in training]
     settings = {**_settings(plan), "recordings": names, "held_out": [t.name for t in held_out]}
     run_folder.begin(folder, settings, resume=resume)
-    parts = [(0,), (1,)] if plan.recipe.per_dimension else [(0, 1)]
+    recipe = plan.recipe
+    trained, validation = split_validation(training, plan.table, recipe.validation, recipe.seed)
+    normaliser = Normaliser.fit(trained)
+    parts = [(0,), (1,)] if recipe.per_dimension else [(0, 1)]
     trainers = [
-        _Part(plan, part, _part_folder(folder, part), listener or Listener()).run(training)
+        _Part(plan, part, _part_folder(folder, part), listener or Listener()).run(
+            trained, validation, normaliser
+        )
         for part in parts
     ]
     checkpoint = _checkpoint(plan, trainers)
@@ -176,15 +182,17 @@ class _Part:
         self._best_loss, self._best_epoch = math.inf, 0
         self._best: dict[str, Tensor] = {}
 
-    def run(self, tracks: Sequence[LabelledTrack]) -> Trainer:
-        recipe = self._plan.recipe
+    def run(
+        self,
+        tracks: Sequence[LabelledTrack],
+        validation: Sequence[LabelledTrack],
+        normaliser: Normaliser,
+    ) -> Trainer:
+        plan, recipe = self._plan, self._plan.recipe
         self._folder.mkdir(parents=True, exist_ok=True)
-        trained, validation = split_validation(
-            tracks, self._plan.table, recipe.validation, recipe.seed
-        )
         torch.manual_seed(recipe.seed + self._dimensions[0])
-        model = self._plan.trainable.network(self._plan.config)
-        trainer = Trainer(model, recipe, trained, self._dimensions, self._plan.device)
+        model = plan.trainable.network(plan.config)
+        trainer = Trainer(model, recipe, tracks, self._dimensions, plan.device, normaliser)
         self._restore(trainer)
         steps = trainer.steps_per_epoch
         name = " and ".join(DIMENSIONS[d] for d in self._dimensions)
@@ -202,8 +210,8 @@ class _Part:
 
     def _epoch(self, trainer: Trainer, validation: Sequence[LabelledTrack]) -> None:
         started = time.monotonic()
-        row = {"epoch": float(len(self._rows) + 1), "training loss": 0.0}
-        row["training loss"] = trainer.epoch(self._listener.step)
+        loss = trainer.epoch(self._listener.step)
+        row = {"epoch": float(len(self._rows) + 1), "training loss": loss}
         if validation:
             row["validation loss"] = trainer.validation_loss(validation)
         row["seconds"] = round(time.monotonic() - started, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from mer_plugins.errors import CheckpointError
 from mer_plugins.sequence.checkpoint import Checkpoint, load_weights, make_config
 from mer_plugins.sequence.recipe import Trainable
+from mer_plugins.sequence.sliding import Decode
 
 # A checkpoint is someone else's file, and a made-up size must not take all memory.
 _MOST_PARAMETERS = 100_000_000
@@ -26,6 +28,18 @@ class SegmentNetwork(Protocol):
     def decode(self, encoded: Tensor) -> Tensor:
         """Map (b, t, h) to (b, t, 2)."""
         ...
+
+
+def halves(network: nn.Module) -> tuple[Callable[[Tensor], Tensor], Decode]:
+    """Return what runs per segment, (t, ...) -> (t, h), and per window, (b, t, h) -> (b, t, d).
+
+    Where an encoder sees across segments, it hears a segment otherwise in each window, so the whole
+    network runs per window.
+    """
+    if getattr(network, "segments_independent", True):
+        segment_network = cast(SegmentNetwork, network)
+        return segment_network.encode, segment_network.decode
+    return (lambda segments: segments), network
 
 
 class PerDimension(nn.Module):

@@ -10,7 +10,7 @@ import ctypes
 import math
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from mer_plugins.sequence.augment import Augmenter
 from mer_plugins.sequence.excerpts import Batch, Excerpt, LabelledTrack, collate, draw_excerpts
 from mer_plugins.sequence.losses import QuadrantLoss, combined_loss
-from mer_plugins.sequence.networks import SegmentNetwork
+from mer_plugins.sequence.networks import halves
 from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.recipe import Recipe
-from mer_plugins.sequence.sliding import SlidingWindow
+from mer_plugins.sequence.sliding import Decode, SlidingWindow
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
@@ -47,6 +47,8 @@ class Trainer:
         Columns of the labels that the outputs stand for: (0, 1), or one of them.
     device : torch.device, optional
         Where to train; the processor unless told.
+    normaliser : Normaliser, optional
+        That of the tracks, where it is known; measured unless given.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Trainer:
         tracks: Sequence[LabelledTrack],
         dimensions: tuple[int, ...] = (0, 1),
         device: torch.device | None = None,
+        normaliser: Normaliser | None = None,
     ) -> None:
         keep_freed_memory()
         self.recipe, self.tracks, self.dimensions = recipe, tracks, dimensions
@@ -63,7 +66,7 @@ class Trainer:
         self.model = model.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model).eval()
         self.quadrants = QuadrantLoss(len(dimensions)).to(self.device)
-        self.normaliser = Normaliser.fit(tracks)
+        self.normaliser = (normaliser or Normaliser.fit(tracks)).to(self.device)
         self.optimiser = torch.optim.AdamW(
             [*self.model.parameters(), *self.quadrants.parameters()],
             lr=recipe.learning_rate,
@@ -95,7 +98,7 @@ class Trainer:
         batch = self._batch(excerpts)
         self._set_learning_rate()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            estimate = self.model(self.normaliser.to(self.device)(batch.segments))
+            estimate = self.model(self.normaliser(batch.segments))
         loss = self._loss(estimate, batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -145,29 +148,18 @@ class Trainer:
     @torch.no_grad()
     def predict(self, track: LabelledTrack) -> npt.NDArray[np.float64]:
         """Predict a track as extraction does, with the kept weights, shape=(t, d)."""
-        normalise, (encode, _) = self.normaliser.to(self.device), self._halves()
+        encode, decode = halves(self.average)
         count = math.ceil(len(track.mask) / _ENCODED_AT_ONCE)
         parts = [
-            encode(normalise(torch.from_numpy(part.astype(np.float32)).to(self.device)))
+            encode(self.normaliser(torch.from_numpy(part.astype(np.float32)).to(self.device)))
             for part in np.array_split(track.segments, count)
         ]
-        columns = [self._slide(torch.cat(parts), hop) for hop in self._hops()]
+        encoded = torch.cat(parts)
+        columns = [self._slide(decode, encoded, self.recipe.hops[d]) for d in self.dimensions]
         values = torch.stack([found[:, i] for i, found in enumerate(columns)], dim=1)
         return values.double().cpu().numpy().clip(-1, 1)
 
-    def _halves(self) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-        """Return what runs once per segment and once per window."""
-        if getattr(self.average, "segments_independent", True):
-            network = cast(SegmentNetwork, self.average)
-            return network.encode, network.decode
-        # An encoder that sees across segments hears a segment otherwise in each window.
-        return (lambda segments: segments), self.average
-
-    def _hops(self) -> list[int]:
-        return [self.recipe.hops[d] for d in self.dimensions]
-
-    def _slide(self, encoded: Tensor, hop: int) -> Tensor:
-        _, decode = self._halves()
+    def _slide(self, decode: Decode, encoded: Tensor, hop: int) -> Tensor:
         window = SlidingWindow(decode, self.recipe.window, hop, len(self.dimensions))
         return torch.cat([window.feed(encoded), window.finish()])
 
