@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mer_plugins.cli.options import parse_parameters
+from mer_plugins.cli.options import NOTHING_FOUND, parse_parameters
 
 if TYPE_CHECKING:
     from mer_plugins.contracts import DatasetInfo
     from mer_plugins.datasets import Dataset
 
-NOTHING_FOUND = 3
 _SOURCE = click.Path(exists=True, file_okay=False, path_type=Path)
 _parameter = click.option(
     "-p",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mer_plugins import __version__
-from mer_plugins.cli.options import parse_parameters, parse_shard
+from mer_plugins.cli.options import NOTHING_FOUND, parse_parameters, parse_shard
 
 if TYPE_CHECKING:
     from mer_plugins.annotate import PluginChoice
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mer_plugins.collection import Track
     from mer_plugins.host import PluginHost
 
-NOTHING_FOUND = 3
 
 EPILOG = """
 \b

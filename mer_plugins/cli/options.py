@@ -8,9 +8,16 @@ from typing import Any
 
 import click
 
+# Exit status where there was nothing to work on.
+NOTHING_FOUND = 3
 
-def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
+
+def parse_parameters(
+    pairs: Iterable[str], *, option: str = "-p", nested: bool = False
+) -> dict[str, Any]:
     """Turn ``key=value`` pairs into parameters; a value that reads as JSON is taken as such.
+
+    With `nested`, a key may be one of a group, ``group.key``.
 
     >>> parse_parameters(["hop_s=0.5", "checkpoint=a.safetensors"])
     {'hop_s': 0.5, 'checkpoint': 'a.safetensors'}
@@ -18,8 +25,9 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
     found = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        if not (equals and all(part.isidentifier() for part in key.split("."))):
-            raise click.BadParameter(f"{pair!r}: expected KEY=VALUE", param_hint="-p")
+        parts = key.split(".") if nested else [key]
+        if not (equals and all(part.isidentifier() for part in parts)):
+            raise click.BadParameter(f"{pair!r}: expected KEY=VALUE", param_hint=option)
         found[key] = _value(value)
     return found
 

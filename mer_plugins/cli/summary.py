@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mer_plugins.cli.options import NOTHING_FOUND
 from mer_plugins.errors import MerError
 
 if TYPE_CHECKING:
     from mer_plugins.summary import CurveSummary
 
     Row = tuple[str, str, CurveSummary]
-
-NOTHING_FOUND = 3
 
 
 @click.command("summary", context_settings={"help_option_names": ["-h", "--help"]})

@@ -176,7 +176,7 @@ def _trainable(plugin: str) -> Trainable:
 
 
 def _recipe(trainable: Trainable, options: dict[str, Any]) -> Recipe:
-    changes = parse_parameters(options["recipe_parameters"])
+    changes = parse_parameters(options["recipe_parameters"], option="-r", nested=True)
     for name in ("epochs", "seed"):
         if options[name] is not None:
             changes[name] = options[name]
