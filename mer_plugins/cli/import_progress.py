@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections import Counter
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import TYPE_CHECKING
 
-import click
+from mer_plugins.batch import Summary
+from mer_plugins.cli.bar import BarOrLines
+from mer_plugins.cli.options import NOTHING_FOUND
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from mer_plugins.dataset_import import ImportOutcome
 
 _PLAIN_EVERY_S = 10.0
-_NOTHING_FOUND = 3
 
 
 @dataclass
@@ -28,25 +24,17 @@ class ImportSummary:
     without_audio: int = 0
 
     def __str__(self) -> str:
-        told = ", ".join(
-            f"{name} {self.counts[status]}"
-            for status, name in (
-                ("done", "done"),
-                ("already", "already done"),
-                ("failed", "failed"),
-            )
-        )
-        return f"{told}; without a recording {self.without_audio}"
+        return f"{Summary(self.counts)}; without a recording {self.without_audio}"
 
     @property
     def exit_code(self) -> int:
         """Return 0 if nothing failed, 1 if a song did, 3 if there was none."""
         if not self.counts:
-            return _NOTHING_FOUND
+            return NOTHING_FOUND
         return 1 if self.counts["failed"] else 0
 
 
-class ImportReporter:
+class ImportReporter(BarOrLines):
     """Tells on stderr of songs as they come in; of failures and warnings in one line each.
 
     Parameters
@@ -58,29 +46,13 @@ class ImportReporter:
     """
 
     def __init__(self, total: int, *, quiet: bool) -> None:
+        super().__init__(quiet=quiet, plain_every_s=_PLAIN_EVERY_S)
         self.summary = ImportSummary()
-        self._total, self._quiet = total, quiet
-        self._told = time.monotonic()
-        self._bar: Progress | None = None
+        self._total = total
 
     def __enter__(self) -> ImportReporter:
-        if not self._quiet and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bar = Progress(console=Console(stderr=True))
-            self._task = self._bar.add_task("importing", total=self._total)
-            self._bar.start()
+        self._begin("importing", total=self._total)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
 
     def outcome(self, outcome: ImportOutcome) -> None:
         """Tell of one song."""
@@ -91,18 +63,5 @@ class ImportReporter:
             self.summary.without_audio += 1
         for warning in () if self._quiet else outcome.warnings:
             self._line(f"{outcome.track_id}: {warning}")
-        self._tell_progress()
-
-    def _tell_progress(self) -> None:
         done = self.summary.counts.total()
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done)
-        elif not self._quiet and time.monotonic() - self._told > _PLAIN_EVERY_S:
-            self._told = time.monotonic()
-            self._line(f"{done} of {self._total}")
-
-    def _line(self, text: str) -> None:
-        if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
-            click.echo(text, err=True)
+        self._advance(f"{done} of {self._total}", completed=done)

@@ -7,15 +7,13 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
-import click
-
 from mer_plugins.batch import Summary
+from mer_plugins.cli.bar import BarOrLines
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import ProgressColumn
 
     from mer_plugins.annotate import Outcome
     from mer_plugins.collection import Track
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 _PLAIN_EVERY_S = 10.0
 
 
-class Reporter:
+class Reporter(BarOrLines):
     """Tells of each track as it ends, on stderr; failures always, in one line each.
 
     Parameters
@@ -35,37 +33,24 @@ class Reporter:
     """
 
     def __init__(self, *, quiet: bool, log: Path | None) -> None:
+        super().__init__(quiet=quiet, plain_every_s=_PLAIN_EVERY_S)
         self.summary = Summary()
-        self._quiet, self._log_path = quiet, log
+        self._log_path = log
         self._found, self._complete = 0, False
-        self._started = self._told = time.monotonic()
+        self._started = time.monotonic()
         self._music_s = 0.0
-        self._bar: Progress | None = None
         self._log: TextIO | None = None
 
     def __enter__(self) -> Reporter:
         if self._log_path is not None:
             is_stdout = str(self._log_path) == "-"
             self._log = sys.stdout if is_stdout else self._log_path.open("a", encoding="utf-8")
-        if not self._quiet and sys.stderr.isatty():
-            self._bar = _bar()
-            self._task = self._bar.add_task("annotating", total=None, note="")
-            self._bar.start()
+        self._begin("annotating", *_columns(), total=None, note="")
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Take the bar away and close the log; may be called twice."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        super().close()
         if self._log is not None and self._log is not sys.stdout:
             self._log.close()
         self._log = None
@@ -93,19 +78,9 @@ class Reporter:
     def _tell_progress(self) -> None:
         elapsed = time.monotonic() - self._started
         note = f"{self._music_s / max(elapsed, 1e-9):.0f}x real time, {self.summary}"
-        if self._bar is not None:
-            total = self._found if self._complete else None
-            done = self.summary.counts.total()
-            self._bar.update(self._task, completed=done, total=total, note=note)
-        elif not self._quiet and time.monotonic() - self._told > _PLAIN_EVERY_S:
-            self._told = time.monotonic()
-            self._line(f"[{elapsed:.0f} s] {note}")
-
-    def _line(self, text: str) -> None:
-        if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
-            click.echo(text, err=True)
+        total = self._found if self._complete else None
+        done = self.summary.counts.total()
+        self._advance(f"[{elapsed:.0f} s] {note}", completed=done, total=total, note=note)
 
 
 def short_reason(outcome: Outcome) -> str:
@@ -135,21 +110,13 @@ def _record(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _bar() -> Progress:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+def _columns() -> list[str | ProgressColumn]:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    return Progress(
+    return [
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
-    )
+    ]
