@@ -326,6 +326,13 @@ def _cut_short(path: Path, what: str) -> AudioError:
     )
 
 
+def too_short(n_samples: int, sample_rate: int, least_s: float) -> AudioError:
+    """Return the error of a recording that is shorter than `least_s` seconds."""
+    return AudioError(
+        f"the recording is {n_samples / sample_rate:.3f} s long: at least {least_s:g} s are needed"
+    )
+
+
 def _checked_rate(sample_rate: int) -> int:
     try:
         rate = operator.index(sample_rate)

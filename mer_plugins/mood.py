@@ -60,24 +60,29 @@ def to_annotation(curve: EmotionCurve, provenance: Provenance) -> dict[str, Any]
     Times are rounded to 9 decimals, values and standard deviations to 6. An empty curve gives an
     annotation without observations, of duration 0.
     """
-    hop_s = _rounded(curve.hop_s, _TIME_DECIMALS)
-    rows = zip(
-        _rounded(curve.times, _TIME_DECIMALS),
-        _rounded(curve.values, _VALUE_DECIMALS),
-        _confidences(curve),
-        strict=True,
-    )
     return {
         "namespace": NAMESPACE,
-        "time": _rounded(curve.times[0], _TIME_DECIMALS) if len(curve) else 0.0,
-        "duration": _rounded(curve.duration_s, _TIME_DECIMALS),
+        "time": rounded(curve.times[0]) if len(curve) else 0.0,
+        "duration": rounded(curve.duration_s),
         "annotation_metadata": _metadata(provenance),
-        "data": [
-            {"time": time, "duration": hop_s, "value": value, "confidence": confidence}
-            for time, value, confidence in rows
-        ],
+        "data": observations(curve, _VALUE_DECIMALS),
         "sandbox": _sandbox(provenance),
     }
+
+
+def observations(curve: EmotionCurve, value_decimals: int) -> list[dict[str, Any]]:
+    """Return one observation an interval, times to 9 decimals, deviations as confidence."""
+    hop_s = rounded(curve.hop_s)
+    rows = zip(
+        rounded(curve.times),
+        rounded(curve.values, value_decimals),
+        _confidences(curve, value_decimals),
+        strict=True,
+    )
+    return [
+        {"time": time, "duration": hop_s, "value": value, "confidence": confidence}
+        for time, value, confidence in rows
+    ]
 
 
 def plugin_of(annotation: object) -> str | None:
@@ -101,15 +106,16 @@ def part(annotation: dict[str, Any], key: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _rounded(numbers: Any, decimals: int) -> Any:
+def rounded(numbers: Any, decimals: int = _TIME_DECIMALS) -> Any:
+    """Return numbers as plain JSON types, rounded; 9 decimals are a nanosecond."""
     # Adding zero turns -0.0, which small negative numbers round to, into 0.0.
     return (np.round(np.asarray(numbers, dtype=float), decimals) + 0.0).tolist()
 
 
-def _confidences(curve: EmotionCurve) -> list[dict[str, float] | None]:
+def _confidences(curve: EmotionCurve, decimals: int) -> list[dict[str, float] | None]:
     if curve.std is None:
         return [None] * len(curve)
-    return [dict(zip(STD_KEYS, pair, strict=True)) for pair in _rounded(curve.std, _VALUE_DECIMALS)]
+    return [dict(zip(STD_KEYS, pair, strict=True)) for pair in rounded(curve.std, decimals)]
 
 
 def _metadata(provenance: Provenance) -> dict[str, Any]:

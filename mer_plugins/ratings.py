@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from mer_plugins.contracts import DatasetInfo
-from mer_plugins.curves import UNIT_SCALE, EmotionCurve, FloatArray
-from mer_plugins.mood import NAMESPACE, STD_KEYS
+from mer_plugins.curves import UNIT_SCALE, EmotionCurve
+from mer_plugins.mood import NAMESPACE, observations, rounded
 
 # The signs of valence and arousal.
 QUADRANTS: Mapping[str, tuple[float, float]] = {
@@ -57,16 +57,11 @@ def rating(
     details : mapping, optional
         Further keys of the sandbox.
     """
-    hop_s = _rounded(curve.hop_s)
-    rows = zip(_rounded(curve.times), _rounded(curve.values), _confidences(curve), strict=True)
-    observations = [
-        {"time": time, "duration": hop_s, "value": value, "confidence": confidence}
-        for time, value, confidence in rows
-    ]
     rules = f"{UNIT_SCALE}; native scale {info.scale}; {info.rules}".rstrip("; ")
-    sandbox = {"dataset": info.name, "kind": kind, "hop_s": hop_s, **(details or {})}
+    sandbox = {"dataset": info.name, "kind": kind, "hop_s": rounded(curve.hop_s), **(details or {})}
     metadata = _metadata(info, annotator, rules)
-    return _annotation(NAMESPACE, observations, curve.duration_s, metadata, sandbox)
+    rows = observations(curve, _DECIMALS)
+    return _annotation(NAMESPACE, rows, curve.duration_s, metadata, sandbox)
 
 
 def quadrant_tag(
@@ -83,7 +78,7 @@ def quadrant_tag(
         raise ValueError(f"the quadrant is {quadrant!r}: expected one of {', '.join(QUADRANTS)}")
     observation = {
         "time": 0.0,
-        "duration": _rounded(duration_s),
+        "duration": rounded(duration_s),
         "value": quadrant,
         "confidence": confidence,
     }
@@ -115,17 +110,17 @@ def mean_curve(curves: Sequence[EmotionCurve]) -> EmotionCurve:
 
 def _annotation(
     namespace: str,
-    observations: list[dict[str, Any]],
+    rows: list[dict[str, Any]],
     duration_s: float,
     metadata: dict[str, Any],
     sandbox: dict[str, Any],
 ) -> dict[str, Any]:
     return {
         "namespace": namespace,
-        "time": observations[0]["time"] if observations else 0.0,
-        "duration": _rounded(duration_s),
+        "time": rows[0]["time"] if rows else 0.0,
+        "duration": rounded(duration_s),
         "annotation_metadata": metadata,
-        "data": observations,
+        "data": rows,
         "sandbox": sandbox,
     }
 
@@ -141,14 +136,3 @@ def _metadata(info: DatasetInfo, annotator: Mapping[str, Any], rules: str) -> di
         "validation": "",
         "data_source": info.data_source,
     }
-
-
-def _confidences(curve: EmotionCurve) -> list[dict[str, float] | None]:
-    if curve.std is None:
-        return [None] * len(curve)
-    return [dict(zip(STD_KEYS, pair, strict=True)) for pair in _rounded(curve.std)]
-
-
-def _rounded(numbers: float | FloatArray) -> Any:
-    # Adding zero turns -0.0, which small negative numbers round to, into 0.0.
-    return (np.round(np.asarray(numbers, dtype=float), _DECIMALS) + 0.0).tolist()

@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mer_plugins.atomic import replacing
-from mer_plugins.audio import Audio
+from mer_plugins.audio import Audio, too_short
 from mer_plugins.contracts import ExtractorInfo
 from mer_plugins.curves import EmotionCurve, FloatArray, concatenate
-from mer_plugins.errors import AudioError, CheckpointError
+from mer_plugins.errors import CheckpointError
 from mer_plugins.host import file_sha256, resource_path
 
 FORMAT = "mer-plugins trivial predictor 1"
@@ -219,10 +219,7 @@ class TrivialStream:
             If the recording is shorter than half a second.
         """
         if self._n_samples < _INTERVAL:
-            raise AudioError(
-                f"the recording is {self._n_samples / SAMPLE_RATE:.3f} s long: "
-                f"at least {HOP_S:g} s are needed"
-            )
+            raise too_short(self._n_samples, SAMPLE_RATE, HOP_S)
         return self._until(-(-self._n_samples // _INTERVAL))
 
     def _until(self, end: int) -> EmotionCurve:

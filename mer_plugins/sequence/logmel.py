@@ -19,8 +19,8 @@ import numpy.typing as npt
 import scipy.fft
 import scipy.sparse
 
+from mer_plugins.audio import too_short
 from mer_plugins.curves import FloatArray
-from mer_plugins.errors import AudioError
 
 _LOG_STEP = np.log(6.4) / 27
 
@@ -192,10 +192,7 @@ class LogMelStream:
         """
         c = self._log_mel.config
         if self._n_samples < c.segment_length:
-            raise AudioError(
-                f"the recording is {self._n_samples / c.sample_rate:.3f} s long: "
-                f"at least {c.segment_s:g} s are needed"
-            )
+            raise too_short(self._n_samples, c.sample_rate, c.segment_s)
         end = len(self._known)
         self._known = np.concatenate([self._known, np.zeros(self._half, dtype=np.float32)])
         segments = self._take(lambda start: start + self._half + c.segment_length <= end)

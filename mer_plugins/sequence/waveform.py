@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mer_plugins.audio import too_short
 from mer_plugins.curves import FloatArray
-from mer_plugins.errors import AudioError
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,7 @@ class WaveformStream:
         """
         c = self._config
         if self._n_samples < c.segment_length:
-            raise AudioError(
-                f"the recording is {self._n_samples / c.sample_rate:.3f} s long: "
-                f"at least {c.segment_s:g} s are needed"
-            )
+            raise too_short(self._n_samples, c.sample_rate, c.segment_s)
         if self._next == len(self._known):
             return np.empty((0, *c.segment_shape), dtype=np.float32)
         return self._known[-c.segment_length :].reshape(1, *c.segment_shape).copy()
