@@ -183,7 +183,7 @@ def test_what_a_run_predicts_is_what_the_extractor_gives(tmp_path):
     audio = Audio(rng.uniform(-0.5, 0.5, 8_000 * 5).astype(np.float32), 8_000)
     fit(plan(), tracks(), [], tmp_path)
     extractor = DAMFF(checkpoint=tmp_path / "model.safetensors", device="cpu")
-    segments = extractor.log_mel(audio.samples)
+    segments = extractor.front_end(audio.samples)
     t = len(segments)
     track = LabelledTrack("x", segments, np.zeros((t, 2), np.float32), np.ones(t, bool))
     fitted = fit(plan(), tracks(), [track], tmp_path / "same")

@@ -85,7 +85,7 @@ def test_values_beyond_the_scale_are_clipped(untrained):
 @torch.no_grad()
 def test_the_curve_is_the_whole_network_over_one_window(untrained):
     audio = noise(8)
-    segments = torch.from_numpy(untrained.log_mel(audio.samples))
+    segments = torch.from_numpy(untrained.front_end(audio.samples))
     expected = untrained.members[0].network((segments + 3)[None] / 2)[0].clamp(-1, 1)
     np.testing.assert_allclose(untrained(audio).values, expected, atol=1e-5)
 

@@ -34,7 +34,9 @@ class CRNNConfig:
     Parameters
     ----------
     n_mels : int
-        Bands of a segment, which is a single frame.
+        Bands of a segment.
+    n_frames : int
+        Frames of a segment: 1.
     channels : int
         Filters of the convolution.
     kernel : tuple of int
@@ -51,11 +53,12 @@ class CRNNConfig:
     Raises
     ------
     ValueError
-        If a size is no whole number from 1 up, the kernel is not two odd ones, or dropout is not
-        at least 0 and less than 1.
+        If a size is no whole number from 1 up, `n_frames` is not 1, the kernel is not two odd
+        ones, or dropout is not at least 0 and less than 1.
     """
 
     n_mels: int = 64
+    n_frames: int = 1
     channels: int = 8
     kernel: tuple[int, int] = (3, 3)
     features: int = 8
@@ -66,6 +69,8 @@ class CRNNConfig:
     def __post_init__(self) -> None:
         check_sizes(self, "n_mels", "channels", "features", "hidden", "pieces")
         check_tuple(self, "kernel", 2, odd=True)
+        if self.n_frames != 1:
+            raise ValueError(f"n_frames is {self.n_frames!r}: expected 1, a frame a segment")
         check_dropout(self.dropout)
 
 

@@ -17,26 +17,26 @@ from mer_plugins.baselines.bcrsn import BCRSN, BCRSNConfig
 from mer_plugins.baselines.crnn import CRNN, CRNNConfig
 from mer_plugins.baselines.dnn import DNN, DNNConfig
 from mer_plugins.baselines.mcrnn import MCRNN, MCRNNConfig
+from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.logmel import LogMelConfig
-from mer_plugins.sequence.recipe import Recipe, Trainable
+from mer_plugins.sequence.recipe import OWN, Recipe, Trainable
 from mer_plugins.sequence.waveform import WaveformConfig
 
 # One frame a segment and as long as it; like every frame of the front end, centred on its start.
 HALF_SECOND_BANDS = LogMelConfig(n_fft=22_050, hop_length=22_050, n_mels=64, frames_per_segment=1)
 
 _OWN = ("mse", "mse")
+_BITS = (OWN, OWN)
 _DAMFF_PAPER = ("rmse", "ccc-sequence")
 _DAMFF_CLIPS = ("ccc", "ccc")
 
 
-def _paper(losses: tuple[str, str], features: LogMelConfig | WaveformConfig) -> Recipe:
-    return Recipe(losses=losses, features=features)  # type: ignore[arg-type]
+def _paper(losses: tuple[str, str], features: FrontEndConfig) -> Recipe:
+    return Recipe(losses=losses, features=features)
 
 
 def _clips(
-    losses: tuple[str, str],
-    features: LogMelConfig | WaveformConfig,
-    learning_rate: float = 3e-4,
+    losses: tuple[str, str], features: FrontEndConfig, learning_rate: float = 3e-4
 ) -> Recipe:
     recipe = replace(_paper(losses, features), window_s=10.0, epochs=14)
     return replace(recipe, average_decay=0.985, clip_norm=5.0, learning_rate=learning_rate)
@@ -49,9 +49,11 @@ CRNN_RECIPES: dict[str, Recipe] = {
     "deam-clips-damff-losses": _clips(_DAMFF_CLIPS, HALF_SECOND_BANDS, 1e-3),
 }
 
-# Its own loss is over bits, BCRSN.own_loss, and not one of the losses over values.
+# Its own loss is over bits and not one of the losses over values.
 BCRSN_RECIPES: dict[str, Recipe] = {
+    "paper": _paper(_BITS, LogMelConfig()),
     "paper-damff-losses": _paper(_DAMFF_PAPER, LogMelConfig()),
+    "deam-clips": _clips(_BITS, LogMelConfig()),
     "deam-clips-damff-losses": _clips(_DAMFF_CLIPS, LogMelConfig()),
 }
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.logmel import LogMelConfig, mel_edges
 
 _LN10_10 = math.log(10) / 10
@@ -68,6 +69,12 @@ class Augmentation:
     time_masks: int = 0
     time_mask_frames: int = 50
 
+    @property
+    def needs_log_mel(self) -> bool:
+        """Whether anything is on that is done to log-mel, and to no other segments."""
+        filtered = self.gain_db or self.eq_db or self.low_pass or self.noise
+        return bool(filtered or self.frequency_masks or self.time_masks)
+
     def __post_init__(self) -> None:
         for name in ("low_pass", "noise", "reencoded"):
             share = getattr(self, name)
@@ -86,14 +93,18 @@ class Augmenter:
     ----------
     augmentation : Augmentation
         What to do.
-    features : LogMelConfig
-        The front end the excerpts come from.
+    features : FrontEndConfig
+        The front end the excerpts come from; log-mel, unless there is nothing but a shift.
     seed : int
         The same seed and batches give the same result.
     """
 
-    def __init__(self, augmentation: Augmentation, features: LogMelConfig, seed: int) -> None:
-        self.augmentation, self.features = augmentation, features
+    def __init__(self, augmentation: Augmentation, features: FrontEndConfig, seed: int) -> None:
+        self.augmentation = augmentation
+        if isinstance(features, LogMelConfig):
+            self.features = features
+        elif augmentation.needs_log_mel:
+            raise ValueError(f"front end is {features}: expected log-mel")
         self.random = torch.Generator().manual_seed(seed)
 
     @cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mer_plugins.atomic import replacing
 from mer_plugins.errors import CheckpointError
-from mer_plugins.sequence.logmel import LogMelConfig
+from mer_plugins.sequence.front_end import FrontEndConfig, from_settings, to_settings
 
 FORMAT = "mer-plugins checkpoint 1"
 C = TypeVar("C")
@@ -32,10 +32,11 @@ class Checkpoint:
         Name of the plugin whose network this is.
     model : dict
         Fields of the network's configuration.
-    features : LogMelConfig
+    features : FrontEndConfig
         The front end the weights were trained with.
     mean, std : torch.Tensor, shape=(f,)
-        Of each mel band over the training data; the network sees (log-mel - mean) / std.
+        Of each mel band (of all samples) over the training data; the network sees
+        (segments - mean) / std.
     window, hops : int, tuple of int
         Segments in a window, and in a hop for valence and arousal.
     weights : dict of torch.Tensor
@@ -52,7 +53,7 @@ class Checkpoint:
 
     plugin: str
     model: Mapping[str, Any]
-    features: LogMelConfig
+    features: FrontEndConfig
     mean: Tensor
     std: Tensor
     window: int
@@ -73,7 +74,7 @@ def save_checkpoint(members: Sequence[Checkpoint], path: Path) -> None:
     settings = {
         "plugin": first.plugin,
         "model": dict(first.model),
-        "features": asdict(first.features),
+        "features": to_settings(first.features),
         "window": first.window,
         "hops": list(first.hops),
         "per_dimension": first.per_dimension,
@@ -151,7 +152,7 @@ def _member(settings: Mapping[str, Any], tensors: dict[str, Tensor], digest: str
     return Checkpoint(
         plugin=settings["plugin"],
         model=dict(settings["model"]),
-        features=LogMelConfig(**settings["features"]),
+        features=from_settings(settings["features"]),
         mean=tensors.pop("normaliser.mean"),
         std=tensors.pop("normaliser.std"),
         window=int(settings["window"]),
@@ -173,11 +174,11 @@ def _check(found: Checkpoint, plugin: str, path: Path) -> None:
         )
     if not all(0 < scale < float("inf") for scale in found.std_scale):
         raise CheckpointError(f"{path}: std_scale is {found.std_scale}: expected positive numbers")
-    shape = (found.features.n_mels,)
+    shape = (found.features.segment_shape[0],)
     if not (found.mean.shape == found.std.shape == shape):
         raise CheckpointError(
             f"{path}: mean and std have shapes {tuple(found.mean.shape)} and "
-            f"{tuple(found.std.shape)}: expected {shape}, one value a mel band"
+            f"{tuple(found.std.shape)}: expected {shape}, one value a row of the front end"
         )
     statistics = torch.stack([found.mean, found.std])
     if not (torch.isfinite(statistics).all() and (found.std > 0).all()):

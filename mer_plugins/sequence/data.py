@@ -27,18 +27,18 @@ from mer_plugins.ratings import QUADRANT_NAMESPACE, QUADRANTS
 from mer_plugins.sequence.excerpts import LabelledTrack, Segments
 from mer_plugins.sequence.feature_cache import FeatureCache
 from mer_plugins.sequence.folds import DataError
-from mer_plugins.sequence.logmel import LogMel, LogMelConfig
+from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.lossy import Samples, reencoded
 
 _AHEAD = 4
 
 
 class FeatureLoader:
-    """Log-mel of recordings and, on demand, of a lossy copy of each.
+    """Segments of recordings and, on demand, of a lossy copy of each.
 
     Parameters
     ----------
-    config : LogMelConfig
+    config : FrontEndConfig
         The front end.
     cache : FeatureCache, optional
         Where features are kept; without it they stay in memory.
@@ -47,10 +47,10 @@ class FeatureLoader:
     """
 
     def __init__(
-        self, config: LogMelConfig, cache: FeatureCache | None, bit_rates: tuple[int, ...] = ()
+        self, config: FrontEndConfig, cache: FeatureCache | None, bit_rates: tuple[int, ...] = ()
     ) -> None:
         self.config, self._cache, self._bit_rates = config, cache, bit_rates
-        self._log_mel = LogMel(config)
+        self._front_end = config.make()
 
     def segments(self, audio: Path) -> Segments:
         """Return the segments of a recording, shape=(t, f, n)."""
@@ -75,7 +75,7 @@ class FeatureLoader:
 
     def _kept(self, audio: Path, settings: str, samples: Callable[[], Samples]) -> Segments:
         def compute() -> npt.NDArray[np.float16]:
-            return self._log_mel(samples()).astype(np.float16)
+            return self._front_end(samples()).astype(np.float16)
 
         return self._cache.features(audio, settings, compute) if self._cache else compute()
 

@@ -26,7 +26,7 @@ class LabelledTrack:
     name : str
         For messages and per-song scores.
     segments : np.ndarray, shape=(t, f, n)
-        Log-mel segments, any float type; may be mapped from a file.
+        Segments of a front end, any float type; may be mapped from a file.
     labels : np.ndarray, shape=(t, 2)
         (valence, arousal) in [-1, 1]; any number where there is no label.
     mask : np.ndarray, shape=(t,)
@@ -62,7 +62,7 @@ class Excerpt(NamedTuple):
 class Batch(NamedTuple):
     """Excerpts of equal length; what a short recording lacks is neither labelled nor present.
 
-    Shapes: segments (b, t, f, n), log-mel; labels (b, t, d); mask and present (b, t), 1 or 0;
+    Shapes: segments (b, t, f, n); labels (b, t, d); mask and present (b, t), 1 or 0;
     quadrants (b, d), +1, -1, or 0 where there is none.
     """
 

@@ -16,7 +16,6 @@ from mer_plugins.contracts import ExtractorInfo
 from mer_plugins.curves import EmotionCurve, FloatArray, concatenate
 from mer_plugins.errors import CheckpointError, PluginError
 from mer_plugins.sequence.checkpoint import Checkpoint, load_checkpoint
-from mer_plugins.sequence.logmel import LogMel, LogMelStream
 from mer_plugins.sequence.networks import build_network, halves
 from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.recipe import Trainable
@@ -31,8 +30,8 @@ _DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
 class NeuralExtractor:
     """Emotion curves by a segment network and its checkpoint, or by an ensemble of these.
 
-    The spectrogram is computed once, whatever the number of members. An ensemble's curve is the
-    mean of its members', its ``std`` their standard deviation (ddof 1), times the checkpoint's
+    Segments are computed once, whatever the number of members. An ensemble's curve is the mean of
+    its members', its ``std`` their standard deviation (ddof 1), times the checkpoint's
     ``std_scale``.
 
     Parameters
@@ -80,8 +79,8 @@ class NeuralExtractor:
         ]
         first = members[0]
         self.is_ensemble, self.std_scale = ensemble, np.array(first.std_scale)
-        self.log_mel = LogMel(first.features)
-        self.segment_s = first.features.segment_s
+        self.front_end = first.features.make()
+        self.sample_rate, self.segment_s = first.features.sample_rate, first.features.segment_s
         self.window = first.window if window_s is None else self._segments("window", window_s)
         self.hops = first.hops if hop_s is None else (self._segments("hop", hop_s),) * 2
         if max(self.hops) > self.window:
@@ -93,7 +92,7 @@ class NeuralExtractor:
             info,
             checkpoint=str(checkpoint),
             checkpoint_sha256=first.sha256,
-            sample_rate=first.features.sample_rate,
+            sample_rate=self.sample_rate,
             window_s=self.window * self.segment_s,
             hop_s=self.segment_s,
             min_duration_s=self.segment_s,
@@ -115,7 +114,7 @@ class NeuralExtractor:
     def __call__(self, audio: Audio) -> EmotionCurve:
         """Extract the curve of a whole recording, at any rate and number of channels."""
         stream = self.open()
-        mono = audio.mono().resampled(self.log_mel.config.sample_rate)
+        mono = audio.mono().resampled(self.sample_rate)
         head, tail = stream.feed(mono.samples), stream.finish()
         return tail if head is None else concatenate([head, tail])
 
@@ -138,7 +137,7 @@ class Member:
         return cls(model, normalise)
 
     def encode(self, segments: Tensor) -> Tensor:
-        """Map log-mel, (t, f, n), to (t, h)."""
+        """Map segments, (t, f, n), to (t, h)."""
         return halves(self.network)[0](self.normalise(segments))
 
     def decode(self, encoded: Tensor) -> Tensor:
@@ -151,7 +150,7 @@ class NeuralStream:
 
     def __init__(self, extractor: NeuralExtractor) -> None:
         self._extractor = extractor
-        self._log_mel = LogMelStream(extractor.log_mel)
+        self._front_end = extractor.front_end.open()
         self._windows = [
             TwoHopWindow(member.decode, extractor.window, extractor.hops)
             for member in extractor.members
@@ -162,7 +161,7 @@ class NeuralStream:
     @torch.inference_mode()
     def feed(self, samples: FloatArray) -> EmotionCurve | None:
         """Take mono samples, shape=(n,); return the part of the curve now final, if any."""
-        self._segments.extend(self._log_mel.feed(samples))
+        self._segments.extend(self._front_end.feed(samples))
         parts = []
         while len(self._segments) >= ENCODER_BATCH:
             parts.append(self._run_batch())
@@ -171,7 +170,7 @@ class NeuralStream:
     @torch.inference_mode()
     def finish(self) -> EmotionCurve:
         """End the recording; return the rest of the curve."""
-        self._segments.extend(self._log_mel.finish())
+        self._segments.extend(self._front_end.finish())
         parts = []
         while self._segments:
             parts.append(self._run_batch())

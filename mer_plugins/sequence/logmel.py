@@ -73,6 +73,20 @@ class LogMelConfig:
         """Seconds from the start of one segment to the start of the next."""
         return self.segment_length / self.sample_rate
 
+    @property
+    def segment_shape(self) -> tuple[int, int]:
+        """Mel bands and frames of one segment."""
+        return self.n_mels, self.frames_per_segment
+
+    @property
+    def network_sizes(self) -> dict[str, int]:
+        """Settings of a network that follow from these."""
+        return {"n_mels": self.n_mels, "n_frames": self.frames_per_segment}
+
+    def make(self) -> LogMel:
+        """Make the analyser."""
+        return LogMel(self)
+
 
 def hz_to_mel(frequencies: FloatArray) -> FloatArray:
     """Convert Hz to Slaney's mel: linear below 1 kHz, logarithmic above (Auditory Toolbox)."""
@@ -152,8 +166,12 @@ class LogMel:
         AudioError
             If the recording is shorter than one segment.
         """
-        stream = LogMelStream(self)
+        stream = self.open()
         return np.concatenate([stream.feed(samples), stream.finish()])
+
+    def open(self) -> LogMelStream:
+        """Begin a recording."""
+        return LogMelStream(self)
 
 
 class LogMelStream:

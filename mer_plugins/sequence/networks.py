@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import torch
+from einops import EinopsError
 from torch import Tensor, nn
 
 from mer_plugins.errors import CheckpointError
@@ -77,17 +78,16 @@ def build_network(checkpoint: Checkpoint, trainable: Trainable, path: Path) -> n
         fit.
     """
     config: Any = make_config(trainable.config_class, checkpoint.model, path)
-    made = (checkpoint.features.n_mels, checkpoint.features.frames_per_segment)
-    taken = (getattr(config, "n_mels", made[0]), getattr(config, "n_frames", made[1]))
-    if made != taken:
+    for name, made in checkpoint.features.network_sizes.items():
+        if (taken := getattr(config, name, made)) != made:
+            raise CheckpointError(
+                f"{path}: {name} of the front end's segments is {made}: expected {taken}, as the "
+                "network takes them"
+            )
+    outputs, given = 1 if checkpoint.per_dimension else 2, getattr(config, "outputs", 2)
+    if given != outputs:
         raise CheckpointError(
-            f"{path}: the front end makes segments of {made[0]} bands x {made[1]} frames: "
-            f"expected {taken[0]} x {taken[1]}, as the network takes them"
-        )
-    outputs = 1 if checkpoint.per_dimension else 2
-    if config.outputs != outputs:
-        raise CheckpointError(
-            f"{path}: its network has {config.outputs} output(s): expected {outputs}; a network "
+            f"{path}: its network has {given} output(s): expected {outputs}; a network "
             "for a single dimension cannot run alone"
         )
     _check_size(config, trainable, outputs, checkpoint, path)
@@ -102,16 +102,25 @@ def _bare(config: object, trainable: Trainable, outputs: int) -> nn.Module:
     return PerDimension(trainable.network(config), trainable.network(config))
 
 
+def _try_on(model: nn.Module, segment_shape: tuple[int, int]) -> None:
+    encode, decode = halves(model)
+    decode(encode(torch.empty(2, *segment_shape, device="meta"))[None])
+
+
 def _check_size(
     config: object, trainable: Trainable, outputs: int, checkpoint: Checkpoint, path: Path
 ) -> None:
     try:
         # On the meta device a network has shapes and no memory.
         with torch.device("meta"):
-            model = _bare(config, trainable, outputs)
+            model = _bare(config, trainable, outputs).eval()
         wanted = sum(p.numel() for p in model.parameters())
-    except (RuntimeError, OverflowError) as exc:
-        raise CheckpointError(f"{path}: its settings describe no network that can be") from exc
+        _try_on(model, checkpoint.features.segment_shape)
+    except (RuntimeError, OverflowError, EinopsError) as exc:
+        raise CheckpointError(
+            f"{path}: its settings describe no network that can be, or none that takes its front "
+            "end's segments"
+        ) from exc
     held = sum(t.numel() for t in checkpoint.weights.values())
     if wanted > min(_MOST_PARAMETERS, 2 * held + 1000):
         raise CheckpointError(

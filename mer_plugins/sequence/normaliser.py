@@ -1,4 +1,4 @@
-"""Mean and deviation of each mel band: what a network sees is log-mel measured against them."""
+"""Mean and deviation of each row of segments, against which a network sees them measured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mer_plugins.sequence.excerpts import LabelledTrack
 
 @dataclass(frozen=True, eq=False)
 class Normaliser:
-    """Mean and standard deviation of each mel band, shape=(f,), over the training data."""
+    """Mean and standard deviation of each mel band (of all samples), shape=(f,), in training."""
 
     mean: Tensor
     std: Tensor
@@ -39,7 +39,7 @@ class Normaliser:
         return cls(torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32))
 
     def __call__(self, segments: Tensor) -> Tensor:
-        """Normalise log-mel, shape=(..., f, n)."""
+        """Normalise segments, shape=(..., f, n)."""
         return (segments - self.mean[:, None]) / self.std[:, None]
 
     def to(self, device: torch.device) -> Normaliser:

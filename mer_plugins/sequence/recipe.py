@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mer_plugins.errors import PluginError
 from mer_plugins.sequence.augment import Augmentation
+from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.losses import LOSSES
 
 if TYPE_CHECKING:
     from torch import nn
+
+OWN = "own"
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Recipe:
     Parameters
     ----------
     losses : tuple of str
-        For valence and arousal, names of :data:`mer_plugins.sequence.losses.LOSSES`.
+        For valence and arousal, names of :data:`mer_plugins.sequence.losses.LOSSES`; or twice
+        ``own``, for networks that have a loss of their own (``own_loss``).
     per_dimension : bool
         Train a network of its own for each dimension, as the paper does, instead of one trunk with
         two heads.
@@ -57,7 +61,7 @@ class Recipe:
         Bit rates, in bit/s, of the MP3 copies that ``augmentation.reencoded`` draws from.
     seed : int
         Seeds initialisation, order, excerpts and augmentation.
-    features : LogMelConfig
+    features : LogMelConfig or WaveformConfig
         The front end.
     """
 
@@ -79,17 +83,27 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     copy_bit_rates: tuple[int, ...] = ()
     seed: int = 0
-    features: LogMelConfig = field(default_factory=LogMelConfig)
+    features: FrontEndConfig = field(default_factory=LogMelConfig)
 
     def __post_init__(self) -> None:
-        if unknown := [name for name in self.losses if name not in LOSSES]:
-            raise ValueError(f"loss is {unknown[0]!r}: expected one of {', '.join(LOSSES)}")
+        self._check_losses()
         if self.patience and not 0 < self.validation < 1:
             raise ValueError(
                 f"validation is {self.validation!r}: early stopping needs a share between 0 and 1"
             )
         if self.augmentation.reencoded and not self.copy_bit_rates:
             raise ValueError("copy_bit_rates is empty: re-encoded excerpts need at least one")
+        if self.augmentation.needs_log_mel and not isinstance(self.features, LogMelConfig):
+            raise ValueError("of the augmentation, gain, filters, noise and masks need log-mel")
+
+    def _check_losses(self) -> None:
+        if self.has_own_loss:
+            if self.per_dimension or self.quadrant_weight:
+                raise ValueError("a network's own loss goes with neither form nor quadrants")
+        elif unknown := [name for name in self.losses if name not in LOSSES]:
+            raise ValueError(
+                f"loss is {unknown[0]!r}: expected one of {', '.join(LOSSES)}, or own for both"
+            )
 
     def changed(self, changes: Mapping[str, Any]) -> Recipe:
         """Return a recipe with other settings; ``augmentation.gain_db`` is one, too.
@@ -119,6 +133,11 @@ class Recipe:
             raise PluginError(f"the recipe cannot be made: {exc}") from exc
 
     @property
+    def has_own_loss(self) -> bool:
+        """Whether the network brings its loss itself."""
+        return self.losses == (OWN, OWN)
+
+    @property
     def window(self) -> int:
         """Segments in a window."""
         return round(self.window_s / self.features.segment_s)
@@ -144,10 +163,11 @@ class Trainable:
     recipes : mapping
         Recipes by name.
     config_class : type
-        The frozen dataclass of the network's settings; has a field ``outputs``, and may have
-        ``n_mels`` and ``n_frames``, which follow the recipe's front end.
+        The frozen dataclass of the network's settings. Its field ``outputs``, if it has one, is 1
+        for a network a dimension and 2 for both; without it, the network gives both. Its fields
+        ``n_mels`` and ``n_frames``, or ``samples``, follow the recipe's front end.
     network : callable
-        Makes a network of its settings: normalised log-mel (b, t, f, n) -> (b, t, outputs).
+        Makes a network of its settings: normalised segments (b, t, f, n) -> (b, t, outputs).
     """
 
     recipes: Mapping[str, Recipe]
@@ -169,6 +189,11 @@ class Trainable:
             If a setting is unknown, wrong, or one that the recipe decides.
         """
         known = [f.name for f in fields(self.config_class)]
+        if recipe.per_dimension and "outputs" not in known:
+            raise PluginError(
+                "this network gives both dimensions at once: expected the form shared, or a recipe "
+                "that is not per dimension"
+            )
         decided = {name: v for name, v in _decided_by(recipe).items() if name in known}
         free = [name for name in known if name not in decided]
         if taken := sorted(set(settings) & set(decided)):
@@ -183,10 +208,4 @@ class Trainable:
 
 
 def _decided_by(recipe: Recipe) -> dict[str, int]:
-    features = recipe.features
-    decided = {
-        "outputs": 1 if recipe.per_dimension else 2,
-        "n_mels": getattr(features, "n_mels", None),
-        "n_frames": getattr(features, "frames_per_segment", None),
-    }
-    return {name: size for name, size in decided.items() if size is not None}
+    return {"outputs": 1 if recipe.per_dimension else 2, **recipe.features.network_sizes}

@@ -10,7 +10,7 @@ import ctypes
 import math
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,15 @@ from mer_plugins.sequence.sliding import Decode, SlidingWindow
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 _WARM_UP = 0.05
 _ENCODED_AT_ONCE = 64
+_OF_VALUES = "mse"
+
+
+class OwnLoss(Protocol):
+    """A network that brings its loss itself."""
+
+    def own_loss(self, segments: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
+        """Return the loss of normalised (b, t, f, n), against labels (b, t, 2) where mask is 1."""
+        ...
 
 
 class Trainer:
@@ -75,7 +84,7 @@ class Trainer:
         self.rng = np.random.default_rng(recipe.seed)
         self.augment = Augmenter(recipe.augmentation, recipe.features, recipe.seed)
         self.bfloat16 = has_bfloat16(self.device)
-        self._losses = [recipe.losses[d] for d in dimensions]
+        self._losses = [_OF_VALUES if recipe.has_own_loss else recipe.losses[d] for d in dimensions]
         self._step_count = 0
 
     @property
@@ -98,8 +107,7 @@ class Trainer:
         batch = self._batch(excerpts)
         self._set_learning_rate()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            estimate = self.model(self.normaliser(batch.segments))
-        loss = self._loss(estimate, batch)
+            loss = self._loss(self.normaliser(batch.segments), batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
@@ -115,7 +123,11 @@ class Trainer:
         batch = batch._replace(segments=segments, mask=mask)
         return Batch(*(tensor.to(self.device) for tensor in batch))
 
-    def _loss(self, estimate: Tensor, batch: Batch) -> Tensor:
+    def _loss(self, segments: Tensor, batch: Batch) -> Tensor:
+        if self.recipe.has_own_loss:
+            network = cast(OwnLoss, self.model)
+            return network.own_loss(segments, batch.labels, batch.mask)
+        estimate: Tensor = self.model(segments)
         columns = list(self.dimensions)
         loss = combined_loss(self._losses, estimate, batch.labels[..., columns], batch.mask)
         if self.recipe.quadrant_weight:
@@ -164,7 +176,10 @@ class Trainer:
         return torch.cat([window.feed(encoded), window.finish()])
 
     def validation_loss(self, tracks: Sequence[LabelledTrack]) -> float:
-        """Return the recipe's loss over whole tracks, with the kept weights; NaN without labels."""
+        """Return the recipe's loss over whole tracks, with the kept weights; NaN without labels.
+
+        Where the network has a loss of its own, it is the mean squared error of its values.
+        """
         labelled = [track for track in tracks if track.mask.any()]
         if not labelled:
             return math.nan

@@ -62,6 +62,15 @@ class WaveformConfig:
         """Shape of one segment: one row of samples."""
         return 1, self.segment_length
 
+    @property
+    def network_sizes(self) -> dict[str, int]:
+        """Settings of a network that follow from these."""
+        return {"samples": self.segment_length}
+
+    def make(self) -> Waveform:
+        """Make the analyser."""
+        return Waveform(self)
+
 
 class Waveform:
     """Waveform segments of a recording.
@@ -83,8 +92,12 @@ class Waveform:
         AudioError
             If the recording is shorter than one segment.
         """
-        stream = WaveformStream(self)
+        stream = self.open()
         return np.concatenate([stream.feed(samples), stream.finish()])
+
+    def open(self) -> WaveformStream:
+        """Begin a recording."""
+        return WaveformStream(self)
 
 
 class WaveformStream:
