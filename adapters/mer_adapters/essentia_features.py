@@ -35,7 +35,7 @@ NAMES = (
     *(f"valley {n}" for n in range(6)),
     *(f"hpcp {n}" for n in range(12)),
     *("dissonance", "pitch salience", "complexity", "centroid", "roll-off", "flatness", "entropy"),
-    *("strong peak", "spread", "high frequencies", "loudness", "zero crossings", "onset strength"),
+    *("spread", "high frequencies", "loudness", "zero crossings", "onset strength"),
 )
 
 
@@ -96,7 +96,6 @@ class _FrameFeatures:
             standard.RollOff(sampleRate=SAMPLE_RATE),
             standard.FlatnessDB(),
             standard.Entropy(),
-            standard.StrongPeak(),
         )
         self._energy = standard.HFC(sampleRate=SAMPLE_RATE), standard.Loudness()
         self._zero_crossings = standard.ZeroCrossingRate()

@@ -21,6 +21,7 @@ from mer_adapters.ridge import load_ridge
 from mer_plugins.audio import Audio, too_short
 from mer_plugins.contracts import ExtractorInfo
 from mer_plugins.curves import EmotionCurve, FloatArray
+from mer_plugins.errors import AudioError
 from mer_plugins.host import file_sha256, resource_path
 
 HALF_WIDTHS = (3, 10)
@@ -62,11 +63,13 @@ class RidgeExtractor:
         Raises
         ------
         AudioError
-            If the recording is shorter than half a second.
+            If the recording is shorter than half a second, or holds NaN or infinity.
         """
         samples = audio.mono().resampled(self.sample_rate).samples
         if len(samples) < HOP_S * self.sample_rate:
             raise too_short(len(samples), self.sample_rate, HOP_S)
+        if not np.isfinite(samples).all():
+            raise AudioError("the recording holds NaN or infinity: expected finite samples")
         rated = self.head(type(self).statistics(samples))
         values = smoothed(rated.clip(-1, 1), HALF_WIDTHS)
         return EmotionCurve(HOP_S * np.arange(len(values)), values, HOP_S)
