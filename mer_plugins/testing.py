@@ -289,9 +289,8 @@ def check_too_short(subject: Subject) -> str:
     n = math.ceil(subject.info.min_duration_s * subject.sample_rate) - 1
     if n < 1:
         raise NotApplicableError("declares no least length")
-    lines = [
-        _refusal(lambda n=n: _curve(subject.extractor(_cut(subject.audio, n)))) for n in (1, n)
-    ]  # type: ignore[misc]
+    cuts = [_cut(subject.audio, 1), _cut(subject.audio, n)]
+    lines = [_refusal(subject.extractor, cut) for cut in cuts]
     return next((line for line in lines if line), "has a curve")
 
 
@@ -321,7 +320,7 @@ def check_nan(subject: Subject) -> str:
     expected = subject.curve
     damaged = Audio(subject.audio.samples.copy(), subject.sample_rate)
     damaged.samples[len(damaged.samples) // 2] = np.nan
-    line = _refusal(lambda: _curve(subject.extractor(damaged)))
+    line = _refusal(subject.extractor, damaged)
     _require_same(expected, subject.extractor(subject.audio), "after NaN", tolerance=0)
     return line or "has a curve"
 
@@ -408,10 +407,10 @@ def _require_same(
     )
 
 
-def _refusal(extract: Callable[[], EmotionCurve]) -> str:
-    """Return the one line by which something was refused; empty if it was not."""
+def _refusal(extractor: Extractor, audio: Audio) -> str:
+    """Return the one line by which a recording was refused; empty if it has a curve."""
     try:
-        extract()
+        _curve(extractor(audio))
     except (MerError, ValueError) as exc:
         line = str(exc)
         _require(bool(line) and "\n" not in line, f"refused by {line!r}: expected one clear line")
@@ -453,7 +452,9 @@ def _calm(length_s: float, sample_rate: int) -> FloatArray:
     """Make a low fifth that swells slowly, softly, shape=(n,)."""
     times = np.arange(round(length_s * sample_rate)) / sample_rate
     swell = 0.03 * (1 + 0.3 * np.sin(2 * np.pi * 0.2 * times))
-    return swell * sum(np.sin(2 * np.pi * pitch * times) for pitch in (110, 165, 220))
+    pitches = np.array([[110], [165], [220]])
+    fifth: FloatArray = swell * np.sin(2 * np.pi * pitches * times).sum(axis=0)
+    return fifth
 
 
 def _excited(length_s: float, sample_rate: int) -> FloatArray:
@@ -463,4 +464,5 @@ def _excited(length_s: float, sample_rate: int) -> FloatArray:
     strokes = np.exp(-12 * (times % (1 / 6))) * rng.standard_normal(len(times))
     pitches = np.array([440, 554, 659, 880])[(times * 12).astype(int) % 4]
     chord = np.sign(np.sin(2 * np.pi * pitches * times))
-    return (0.3 * strokes + 0.3 * chord).clip(-1, 1)
+    sound: FloatArray = (0.3 * strokes + 0.3 * chord).clip(-1, 1)
+    return sound

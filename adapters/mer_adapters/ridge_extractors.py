@@ -7,7 +7,7 @@ is smoothed over 3.5 and 10.5 s about each half second: one half second alone te
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -27,7 +27,7 @@ from mer_plugins.host import file_sha256, resource_path
 HALF_WIDTHS = (3, 10)
 
 
-class RidgeExtractor:
+class RidgeExtractor(ABC):
     """Valence and arousal each half second, by a ridge on the statistics of a feature set.
 
     Parameters
@@ -47,11 +47,19 @@ class RidgeExtractor:
     features: ClassVar[str]
     size: ClassVar[int]
     sample_rate: ClassVar[int]
-    statistics: ClassVar[Callable[[FloatArray], FloatArray]]
-    require: ClassVar[Callable[[], object]]
+
+    @staticmethod
+    @abstractmethod
+    def require() -> object:
+        """Import the library; PluginError says how to get it."""
+
+    @staticmethod
+    @abstractmethod
+    def statistics(samples: FloatArray) -> FloatArray:
+        """Map mono samples at `sample_rate`, shape=(n,), to features, shape=(m, size)."""
 
     def __init__(self, *, checkpoint: str | os.PathLike[str] | None = None) -> None:
-        type(self).require()
+        self.require()
         path = Path(checkpoint) if checkpoint else resource_path(self.registered.checkpoint)
         digest = file_sha256(path)
         self.head = load_ridge(path, self.features, self.size)
@@ -70,7 +78,7 @@ class RidgeExtractor:
             raise too_short(len(samples), self.sample_rate, HOP_S)
         if not np.isfinite(samples).all():
             raise AudioError("the recording holds NaN or infinity: expected finite samples")
-        rated = self.head(type(self).statistics(samples))
+        rated = self.head(self.statistics(samples))
         values = smoothed(rated.clip(-1, 1), HALF_WIDTHS)
         return EmotionCurve(HOP_S * np.arange(len(values)), values, HOP_S)
 
