@@ -21,7 +21,8 @@ from mer_adapters import musicnn_files
 from mer_adapters.essentia_musicnn import EssentiaMusiCNN, find_head, rate_patches
 from mer_adapters.musicnn_backbone import essentia_standard, load_backbone, patch_centres
 from mer_adapters.musicnn_files import find_model, model_folder
-from mer_adapters.musicnn_heads import BUNDLED_RIDGE, PUBLISHED, load_ridge
+from mer_adapters.musicnn_heads import BUNDLED_RIDGE, EMBEDDING_SIZE, FEATURES, PUBLISHED
+from mer_adapters.ridge import load_ridge
 from mer_plugins import Audio, Scale, load_audio, plugin_host
 from mer_plugins.errors import CheckpointError, PluginError
 from mer_plugins.host import resource_path
@@ -48,7 +49,7 @@ def test_it_is_registered_with_its_rate_and_scale():
 def test_listing_it_imports_none_of_the_heavy_libraries():
     code = (
         "import sys, mer_adapters.plugins as p; p.mer_extractors(); "
-        "print(sorted({'essentia', 'tensorflow', 'torch', 'sklearn'} & set(sys.modules)))"
+        "print(sorted({'essentia', 'librosa', 'tensorflow', 'torch', 'sklearn'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -312,7 +313,7 @@ def test_the_bundled_ridge_agrees_with_a_wholly_heard_song(standard, clip):
     extractor = EssentiaMusiCNN(head="ridge", models=MODELS)
     audio = load_audio(clip, 16_000)
     curve = extractor(audio)
-    ridge = load_ridge(resource_path(BUNDLED_RIDGE))
+    ridge = load_ridge(resource_path(BUNDLED_RIDGE), FEATURES, EMBEDDING_SIZE)
     expected = ridge(extractor.backbone(audio.samples)).mean(axis=0)
     np.testing.assert_allclose(curve.values.mean(axis=0), expected, atol=0.05)
     assert str(extractor.info.scale) == "(valence, arousal) in [-1, 1]"

@@ -27,8 +27,9 @@ from mer_adapters.musicnn_backbone import (
     patch_centres,
 )
 from mer_adapters.musicnn_files import BACKBONE_FILES, BACKBONE_PAGE, find_model
-from mer_adapters.musicnn_heads import BUNDLED_RIDGE, PUBLISHED, load_ridge
+from mer_adapters.musicnn_heads import BUNDLED_RIDGE, EMBEDDING_SIZE, FEATURES, PUBLISHED
 from mer_adapters.plugins import ESSENTIA_MUSICNN
+from mer_adapters.ridge import load_ridge
 from mer_plugins.audio import Audio
 from mer_plugins.contracts import ExtractorInfo
 from mer_plugins.curves import UNIT_SCALE, EmotionCurve, FloatArray, Scale
@@ -51,7 +52,7 @@ class EssentiaMusiCNN:
         Folder of ``msd-musicnn-1.pb`` and the published heads; by default that of the environment
         variable MER_ESSENTIA_MODELS, or ``essentia`` in the user's data folder for mer_plugins.
     checkpoint : str or os.PathLike, optional
-        Another ridge than the bundled one, as :mod:`mer_adapters.fit_musicnn_head` writes it;
+        Another ridge than the bundled one, as :mod:`mer_adapters.fit_ridge` writes it;
         only with ``head="ridge"``.
 
     Raises
@@ -78,7 +79,7 @@ class EssentiaMusiCNN:
         path = find_head(head, models, checkpoint)
         backbone = find_model(BACKBONE_FILES, BACKBONE_PAGE, models)
         self.scale = PUBLISHED[head].scale if head in PUBLISHED else UNIT_SCALE
-        self.head: Head = load_published_head(path) if head in PUBLISHED else load_ridge(path)
+        self.head = load_head(head, path)
         self.backbone = load_backbone(backbone)
         self.info: ExtractorInfo = replace(
             ESSENTIA_MUSICNN,
@@ -119,6 +120,21 @@ def find_head(
             f"head is {head!r}"
         )
     return find_model(PUBLISHED[head].files, PUBLISHED[head].page, models)
+
+
+def load_head(head: str, path: Path) -> Head:
+    """Load a head from the file that :func:`find_head` found.
+
+    Raises
+    ------
+    PluginError
+        If it is a published one, and Essentia is not installed, or without TensorFlow.
+    CheckpointError
+        If the file is damaged.
+    """
+    if head in PUBLISHED:
+        return load_published_head(path)
+    return load_ridge(path, FEATURES, EMBEDDING_SIZE)
 
 
 def rate_patches(samples: FloatArray, backbone: Backbone, head: Head, scale: Scale) -> EmotionCurve:

@@ -13,7 +13,6 @@ of Essentia 2.1b6.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from types import ModuleType
 
 import numpy as np
 
+from mer_adapters.essentia_library import quiet, require_essentia
 from mer_plugins.curves import FloatArray
 from mer_plugins.errors import CheckpointError, PluginError
 
@@ -58,7 +58,7 @@ def load_backbone(path: Path) -> Backbone:
         If the file is no graph with the embedding's node.
     """
     standard = essentia_standard()
-    with _quiet(), _readable(path):
+    with quiet(), _readable(path):
         predict = standard.TensorflowPredictMusiCNN(
             graphFilename=str(path),
             output=EMBEDDING_NODE,
@@ -67,7 +67,7 @@ def load_backbone(path: Path) -> Backbone:
         )
 
     def embed(samples: FloatArray) -> FloatArray:
-        with _quiet():
+        with quiet():
             patches: FloatArray = predict(np.ascontiguousarray(samples, dtype=np.float32))
         # Overlapping patches always leave frames over, of which "repeat" makes one patch more.
         return patches[: max(1, len(patches) - 1)]
@@ -86,13 +86,13 @@ def load_published_head(path: Path) -> Callable[[FloatArray], FloatArray]:
         If the file is no graph with the head's nodes.
     """
     standard = essentia_standard()
-    with _quiet(), _readable(path):
+    with quiet(), _readable(path):
         predict = standard.TensorflowPredict2D(
             graphFilename=str(path), input=HEAD_INPUT, output=HEAD_OUTPUT
         )
 
     def rate(embeddings: FloatArray) -> FloatArray:
-        with _quiet():
+        with quiet():
             native: FloatArray = predict(np.ascontiguousarray(embeddings, dtype=np.float32))
         return native
 
@@ -107,40 +107,15 @@ def essentia_standard() -> ModuleType:
     PluginError
         If Essentia cannot be imported, or is the build without TensorFlow.
     """
-    # TensorFlow reads these once, when it is loaded: no lines about missing GPUs, and as many
-    # threads as the host allows this process.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if threads := os.environ.get("OMP_NUM_THREADS"):
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", threads)
-        os.environ.setdefault("TF_NUM_INTEROP_THREADS", threads)
-    try:
-        with _quiet():
-            import essentia.standard as standard
-    except ImportError as exc:
-        raise PluginError(
-            "essentia-musicnn needs Essentia with TensorFlow, which cannot be imported "
-            f"({' '.join(str(exc).split())}): pip install 'mer-plugins[essentia-models]'"
-        ) from exc
+    standard = require_essentia(
+        "essentia-musicnn", "Essentia with TensorFlow", extra="essentia-models"
+    )
     if not hasattr(standard, "TensorflowPredictMusiCNN"):
         raise PluginError(
             "essentia-musicnn needs Essentia with TensorFlow, and the one installed is without: "
             "pip uninstall essentia, then pip install 'mer-plugins[essentia-models]'"
         )
-    found: ModuleType = standard
-    return found
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Essentia's notices off the terminal: thousands of lines a track with two networks."""
-    import essentia
-
-    before = essentia.log.infoActive, essentia.log.warningActive
-    essentia.log.infoActive = essentia.log.warningActive = False
-    try:
-        yield
-    finally:
-        essentia.log.infoActive, essentia.log.warningActive = before
+    return standard
 
 
 @contextmanager

@@ -23,8 +23,44 @@ ESSENTIA_MUSICNN = ExtractorInfo(
     ),
 )
 
+RIDGE_LIBROSA = ExtractorInfo(
+    name="ridge-librosa",
+    version="1.0",
+    summary="ridge regression on statistics of librosa's features, a baseline",
+    sample_rate=22_050,
+    window_s=10.5,
+    hop_s=0.5,
+    min_duration_s=0.5,
+    licence="ISC (librosa), MIT (this bridge), weights fitted on DEAM (research)",
+    citation=(
+        "B. McFee, C. Raffel, D. Liang, D. Ellis, M. McVicar, E. Battenberg, O. Nieto: librosa: "
+        "Audio and Music Signal Analysis in Python. SciPy 2015"
+    ),
+    checkpoint="mer_adapters:heads/ridge-librosa.safetensors",
+)
+
+RIDGE_ESSENTIA = ExtractorInfo(
+    name="ridge-essentia",
+    version="1.0",
+    summary="ridge regression on statistics of Essentia's features, a baseline",
+    sample_rate=44_100,
+    window_s=10.5,
+    hop_s=0.5,
+    min_duration_s=0.5,
+    licence="AGPL-3.0-only (Essentia), MIT (this bridge), weights fitted on DEAM (research)",
+    citation=(
+        "D. Bogdanov, N. Wack, E. Gomez, S. Gulati, P. Herrera, O. Mayor, et al.: Essentia: An "
+        "Audio Analysis Library for Music Information Retrieval. ISMIR 2013"
+    ),
+    checkpoint="mer_adapters:heads/ridge-essentia.safetensors",
+)
+
 
 @hookimpl
 def mer_extractors() -> list[ExtractorSpec]:
     """Register the bridges."""
-    return [ExtractorSpec(ESSENTIA_MUSICNN, "mer_adapters.essentia_musicnn:EssentiaMusiCNN")]
+    return [
+        ExtractorSpec(ESSENTIA_MUSICNN, "mer_adapters.essentia_musicnn:EssentiaMusiCNN"),
+        ExtractorSpec(RIDGE_LIBROSA, "mer_adapters.ridge_extractors:RidgeLibrosa"),
+        ExtractorSpec(RIDGE_ESSENTIA, "mer_adapters.ridge_extractors:RidgeEssentia"),
+    ]

@@ -1,4 +1,4 @@
-"""``mer plugins``: what is installed."""
+"""``mer plugins``: what is installed, and whether it keeps the contract."""
 
 from __future__ import annotations
 
@@ -7,21 +7,64 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mer_plugins.cli.options import parse_parameters
+
 if TYPE_CHECKING:
     from mer_plugins.contracts import ExtractorInfo
     from mer_plugins.host import PluginHost
 
+_HELP = {"help_option_names": ["-h", "--help"]}
 
-@click.command("plugins", context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group("plugins", invoke_without_command=True, context_settings=_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with everything that is known.")
-def command(as_json: bool) -> int:
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> int:
     r"""List the plugins of this environment: version, native scale, rate, window, licence.
 
     \b
     Examples:
       mer plugins
       mer plugins --json
+      mer plugins check damff
     """
+    return 0 if context.invoked_subcommand else _listed(as_json)
+
+
+@command.command(context_settings=_HELP)
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: one entry a check.")
+@click.option(
+    "-p",
+    "--param",
+    "parameters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Parameter of the plugin.",
+)
+def check(name: str, as_json: bool, parameters: tuple[str, ...]) -> int:
+    r"""Hold a plugin against the contract, on sound that is made for it.
+
+    Exit status: 0 nothing failed, 1 a check failed, 2 the plugin cannot be made.
+
+    \b
+    Examples:
+      mer plugins check damff
+      mer plugins check essentia-musicnn -p models=DIR
+      mer plugins check damff --json
+    """
+    from mer_plugins.testing import check_extractor
+
+    results = check_extractor(name, parameters=parse_parameters(parameters))
+    if as_json:
+        click.echo(json.dumps([vars(result) for result in results], indent=2))
+    for result in [] if as_json else results:
+        reason = f": {result.reason}" if result.reason else ""
+        click.echo(f"{result.outcome:<7} {result.check}{reason}")
+    return 1 if any(result.outcome == "failed" for result in results) else 0
+
+
+def _listed(as_json: bool) -> int:
     from mer_plugins.host import plugin_host
 
     host = plugin_host()

@@ -1,4 +1,4 @@
-"""The ridge on MusiCNN's embedding: its arithmetic, its file, its fitting and its scores."""
+"""The ridge on features: its arithmetic, its file, its fitting and its scores."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mer_adapters.fit_musicnn_head import (
-    EmbeddedSong,
+from mer_adapters.fit_ridge import command
+from mer_adapters.musicnn_heads import BUNDLED_RIDGE, EMBEDDING_SIZE, FEATURES
+from mer_adapters.ridge import RidgeHead, file_format, load_ridge, save_ridge
+from mer_adapters.ridge_fitting import (
+    FeaturedSong,
     FitError,
-    command,
     cross_validate,
     fit_ridge,
     fit_songs,
     song_means,
     song_scores,
 )
-from mer_adapters.musicnn_heads import BUNDLED_RIDGE, FORMAT, RidgeHead, load_ridge, save_ridge
 from mer_plugins import EmotionCurve
 from mer_plugins.errors import CheckpointError
 from mer_plugins.host import resource_path
@@ -44,7 +45,7 @@ def made_songs(count=60, seed=0, noise=0.05):
         level = (embeddings.mean(axis=0) - 3) @ weights + rng.normal(0, noise, 2)
         values = (level + rng.normal(0, 0.02, (20, 2))).clip(-1, 1)
         curve = EmotionCurve(np.arange(20) * 0.5, values, 0.5)
-        songs.append(EmbeddedSong(f"{n:04d}_30.0s", embeddings, curve, n % 5))
+        songs.append(FeaturedSong(f"{n:04d}_30.0s", embeddings, curve, n % 5))
     return songs
 
 
@@ -69,22 +70,22 @@ def test_the_mean_of_its_values_is_its_value_of_the_mean():
 def test_there_and_back_through_a_file(tmp_path):
     rng = np.random.default_rng(0)
     head = RidgeHead(rng.normal(size=(200, 2)), rng.normal(size=2), {"songs": 3})
-    save_ridge(head, tmp_path / "a.safetensors")
-    found = load_ridge(tmp_path / "a.safetensors")
+    save_ridge(head, tmp_path / "a.safetensors", FEATURES)
+    found = load_ridge(tmp_path / "a.safetensors", FEATURES, EMBEDDING_SIZE)
     np.testing.assert_allclose(found.weights, head.weights, rtol=1e-6)
     np.testing.assert_allclose(found.bias, head.bias, rtol=1e-6)
     assert found.training == {"songs": 3}
 
 
 GOOD = {"weights": np.zeros((200, 2), np.float32), "bias": np.zeros(2, np.float32)}
-RECORD = {"format": FORMAT, "training": "{}"}
+RECORD = {"format": file_format(FEATURES), "training": "{}"}
 
 
 @pytest.mark.parametrize(
     "arrays, metadata, line",
     [
         (GOOD, {**RECORD, "format": "other"}, "format is 'other'"),
-        (GOOD, {"format": FORMAT}, "record of the training is damaged"),
+        (GOOD, {"format": file_format(FEATURES)}, "record of the training is damaged"),
         (GOOD, {**RECORD, "training": "[1]"}, "record of the training is damaged"),
         ({"bias": GOOD["bias"]}, RECORD, "expected .*weights"),
         ({**GOOD, "weights": np.zeros((2, 200), np.float32)}, RECORD, r"\(2, 200\)"),
@@ -95,7 +96,7 @@ def test_a_file_that_is_no_head_is_refused(tmp_path, arrays, metadata, line):
     path = tmp_path / "a.safetensors"
     save_file(arrays, path, metadata=metadata)
     with pytest.raises(CheckpointError, match=line):
-        load_ridge(path)
+        load_ridge(path, FEATURES, EMBEDDING_SIZE)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 a pickle"])
@@ -104,13 +105,13 @@ def test_a_missing_or_damaged_file_is_one_clear_line(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(CheckpointError, match="not a readable safetensors head") as caught:
-        load_ridge(path)
+        load_ridge(path, FEATURES, EMBEDDING_SIZE)
     assert "\n" not in str(caught.value)
 
 
 def test_the_bundled_head_is_small_and_tells_its_training():
     path = resource_path(BUNDLED_RIDGE)
-    head = load_ridge(path)
+    head = load_ridge(path, FEATURES, EMBEDDING_SIZE)
     assert path.stat().st_size < 10_000
     assert head.training["songs"] == 1744
     assert head.training["groups left out"]["arousal pooled ccc"] > 0.4
@@ -132,7 +133,7 @@ def test_what_only_the_group_betrays_is_learnt_only_if_groups_are_split():
         replace(
             song,
             group=n % 12,
-            embeddings=marks[n % 12] + rng.normal(0, 0.01, (8, 200)),
+            features=marks[n % 12] + rng.normal(0, 0.01, (8, 200)),
             labels=EmotionCurve(song.labels.times, np.tile(levels[n % 12], (20, 1)), 0.5),
         )
         for n, song in enumerate(made_songs())
@@ -174,7 +175,7 @@ def collection(tmp_path, song):
     arrays, folds = {}, ["song_id,fold"]
     for n, made in enumerate(made_songs(12)):
         path = song(tmp_path / "clips" / f"{made.name}.wav", 0.1, sample_rate=8_000)
-        arrays[made.name] = made.embeddings.astype(np.float32)
+        arrays[made.name] = made.features.astype(np.float32)
         if n != 3:
             path.with_suffix(".jams").write_text(json.dumps(jams_of(made, n)))
         if n != 5:
@@ -194,8 +195,14 @@ def jams_of(made, n):
 
 def fit_command(collection, *more):
     return [
-        *(str(collection / "clips"), "--folds-csv", str(collection / "songs.csv")),
-        *("--embeddings", str(collection / "cache.npz"), "-o", str(collection / "a.safetensors")),
+        *(
+            str(collection / "clips"),
+            "--plugin",
+            "essentia-musicnn",
+            "--folds-csv",
+            str(collection / "songs.csv"),
+        ),
+        *("--features", str(collection / "cache.npz"), "-o", str(collection / "a.safetensors")),
         *more,
     ]
 
@@ -204,7 +211,7 @@ def test_it_fits_from_embeddings_that_are_there_without_essentia(collection, mon
     monkeypatch.setitem(sys.modules, "essentia", None)
     done = CliRunner().invoke(command, fit_command(collection))
     assert done.exit_code == 0, done.output
-    head = load_ridge(collection / "a.safetensors")
+    head = load_ridge(collection / "a.safetensors", FEATURES, EMBEDDING_SIZE)
     assert head.training["songs"] == 10
     assert json.loads(done.output) == dict(head.training)
 
@@ -216,10 +223,10 @@ def test_embeddings_that_are_missing_need_the_model_file(collection):
     assert "msd-musicnn-1.pb: no such model file" in done.output
 
 
-def test_its_help_needs_neither_essentia_nor_torch_nor_scikit_learn():
+def test_its_help_needs_none_of_the_heavy_libraries():
     code = (
-        "import sys, mer_adapters.fit_musicnn_head; "
-        "print(sorted({'essentia', 'torch', 'sklearn'} & set(sys.modules)))"
+        "import sys, mer_adapters.fit_ridge; "
+        "print(sorted({'essentia', 'librosa', 'torch', 'sklearn'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
