@@ -198,7 +198,7 @@ class DEAM:
 
 
 def _development(source: Path, given: str) -> frozenset[str]:
-    table = source / Path(given).expanduser() if given else source / "songs.csv"
+    table = Path(given).expanduser() if given else source / "songs.csv"
     if not (given or table.is_file()):
         return frozenset()
     rows = read_table(table, "song_id")

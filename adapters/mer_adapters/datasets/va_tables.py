@@ -179,7 +179,7 @@ def recordings(folder: Path | None) -> dict[str, RecordingFile]:
 def chosen_folder(source: Path, given: str, *usual: str) -> Path | None:
     """Return the folder that was given, or the first usual one; DatasetError if it is not there."""
     if given:
-        folder = source / Path(given).expanduser()
+        folder = Path(given).expanduser()
         if not folder.is_dir():
             raise DatasetError(f"{folder}: is no folder of recordings")
         return folder
