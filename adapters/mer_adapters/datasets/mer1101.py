@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -57,7 +58,7 @@ INFO = DatasetInfo(
     version="2023",
     hop_s=0.5,
     raters="10 students and 3 experts a song",
-    data_source="expert human",
+    data_source="crowdsource",
     rules="heard once before, rated while listening twice, in half-second intervals",
     curator="L. Zhang, X. Yang, Y. Zhang, J. Luo",
     homepage="https://ismir-2023.github.io/MER1101/",
@@ -85,6 +86,7 @@ INFO = DatasetInfo(
 EXCERPT_S = 30.0
 _TRAINING_SHARE = 0.8
 _GROUPS = ("students", "experts")
+_INFO_OF = {"students": INFO, "experts": replace(INFO, data_source="expert human")}
 
 
 class MER1101:
@@ -150,7 +152,7 @@ class MER1101:
             annotations=[
                 rating(INFO, mean, {"name": "mean of the raters"}),
                 *(
-                    rating(INFO, c, {"id": rater, "group": group})
+                    rating(_INFO_OF[group], c, {"id": rater, "group": group})
                     for (group, rater), c in raters.items()
                     if len(c)
                 ),

@@ -32,6 +32,7 @@ from mer_plugins.folders import is_audio
 Series = Mapping[float, float]
 
 _SAMPLE = re.compile(r"sample_(\d+)ms")
+_EMPTY = ("", "nan")
 _FEWEST_SONGS, _LEAST_DIFFERENCE = 20, 0.1
 
 
@@ -103,10 +104,10 @@ def id_key(song_id: str) -> tuple[bool, int, str]:
 
 
 def samples(row: Mapping[str, str]) -> Series:
-    """Return the series of a row; DatasetError if a cell is no number."""
+    """Return the series of a row; empty cells and NaN are no labels. DatasetError if no number."""
     found = {}
     for name, text in row.items():
-        if (match := _SAMPLE.fullmatch(name)) and text:
+        if (match := _SAMPLE.fullmatch(name)) and text.lower() not in _EMPTY:
             found[int(match[1]) / 1000] = number(text, name)
     return found
 
