@@ -8,7 +8,7 @@ How long a rendering lasts
 FluidSynth renders until the last voice has died away, so a piece rings on: for 2 to 4 s as a rule.
 Some files never switch a note off, and its piano string then takes up to 45 s to fall silent: seven
 of VGMIDI's 160 pieces ring for more than 10 s (25.5 s after one of 198.1 s), all of them with such
-notes, 36 dB or more below their peak two seconds after the last measure and 55 dB or more after
+notes, 36 dB or more below their peak two seconds after the last measure and 54 dB or more after
 ten. The score itself is as long as annotated in all 160. So what rings beyond ten seconds is faded
 out and dropped, provided that it is ringing: sound that goes on within 40 dB of the peak is a sign
 of the wrong piece, and refused.
