@@ -7,6 +7,7 @@ import pytest
 from fake_datasets import AVERAGED, DYNAMIC, EACH, deam, table
 
 from mer_adapters.datasets.deam import DEAM
+from mer_adapters.datasets.va_tables import column_order
 from mer_plugins.datasets import DatasetError
 from mer_plugins.jams_store import from_annotation
 
@@ -215,3 +216,15 @@ def test_a_malformed_label_costs_its_song_only(tmp_path, cell, said):
     with pytest.raises(DatasetError, match=said):
         dataset.track("2")
     assert dataset.track("1001").annotations
+
+
+@pytest.mark.parametrize(("songs", "told"), [(19, None), (20, True)])
+def test_the_order_is_told_from_20_songs_on(songs, told):
+    levels = np.random.default_rng(0).uniform(-1, 1, (songs, 2))
+    assert column_order(levels[:, ::-1], levels).is_swapped is told
+
+
+def test_dimensions_that_are_alike_do_not_tell_the_order():
+    rng = np.random.default_rng(0)
+    levels = np.repeat(rng.uniform(-1, 1, (200, 1)), 2, axis=1) + rng.normal(0, 0.01, (200, 2))
+    assert column_order(levels, levels).is_swapped is None
