@@ -19,11 +19,11 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from mer_plugins.audio import open_audio
 from mer_plugins.contracts import DatasetInfo
@@ -164,6 +164,31 @@ class Dataset(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What a data set found out about its own files, in one line.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    is_problem : bool
+        Whether the copy cannot be used as it is; otherwise the importer has dealt with it.
+    """
+
+    text: str
+    is_problem: bool = False
+
+
+@runtime_checkable
+class SelfChecking(Protocol):
+    """A data set that knows more to check than counts and ranges, such as the order of columns."""
+
+    def findings(self) -> Sequence[Finding]:
+        """Check; an empty sequence if there is nothing to say."""
+        ...
+
+
 def checked_id(text: str) -> str:
     """Return `text` if it can be the stem of a file of one folder; DatasetError otherwise."""
     if not _NAME.fullmatch(text):
@@ -207,17 +232,26 @@ def read_table(path: Path, *columns: str) -> list[dict[str, str]]:
     DatasetError
         If the file cannot be read, is not CSV in UTF-8, or lacks one of `columns`.
     """
+    return list(table_rows(path, *columns))
+
+
+def table_rows(path: Path, *columns: str) -> Iterator[dict[str, str]]:
+    """Yield what :func:`read_table` returns, row by row: for tables that are wide and sparse."""
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             reader = csv.reader(file, skipinitialspace=True)
             names = [name.strip() for name in next(reader, [])]
-            rows = [dict(zip(names, map(str.strip, row), strict=False)) for row in reader if row]
+            _require_columns(path, names, columns)
+            for row in filter(None, reader):
+                yield dict(zip(names, map(str.strip, row), strict=False))
     except OSError as exc:
         raise DatasetError(f"{path}: cannot be read ({exc.strerror})") from exc
     except csv.Error as exc:
         raise DatasetError(f"{path}: is no CSV ({exc})") from exc
+
+
+def _require_columns(path: Path, names: Sequence[str], columns: Sequence[str]) -> None:
     if missing := [column for column in columns if column not in names]:
         raise DatasetError(
             f"{path}: has no column {', '.join(missing)}: found {', '.join(names[:8])}"
         )
-    return rows

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mer_plugins.cli.options import NOTHING_FOUND, parse_parameters
+from mer_plugins.errors import MerError
 
 if TYPE_CHECKING:
     from mer_plugins.contracts import DatasetInfo
     from mer_plugins.datasets import Dataset
+    from mer_plugins.rater_agreement import SongAgreement
 
 _SOURCE = click.Path(exists=True, file_okay=False, path_type=Path)
+_WITHOUT_AUDIO = (
+    "{} songs came as JAMS alone, as long as their labels: their recordings are not in the source "
+    "folder; `mer datasets list` tells where they are expected, and the same command adds them"
+)
 _parameter = click.option(
     "-p",
     "--param",
@@ -32,9 +39,10 @@ def command() -> None:
     \b
     Examples:
       mer datasets list
-      mer datasets cite 4q
-      mer datasets import 4q 4Q/ -o collection/
-      mer datasets import vgmidi VGMIDI/ -o collection/
+      mer datasets cite deam
+      mer datasets validate deam DEAM/
+      mer datasets import deam DEAM/ -o collection/
+      mer datasets agreement collection/
     """
 
 
@@ -106,7 +114,80 @@ def import_(
         for outcome in outcomes:
             reporter.outcome(outcome)
     click.echo(str(reporter.summary))
+    if reporter.summary.without_audio and not quiet:
+        click.echo(_WITHOUT_AUDIO.format(reporter.summary.without_audio), err=True)
     return reporter.summary.exit_code
+
+
+@command.command()
+@click.argument("name")
+@click.argument("source", type=_SOURCE)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a finding.")
+@_parameter
+def validate(name: str, source: Path, as_json: bool, parameters: tuple[str, ...]) -> int:
+    r"""Compare a copy of a data set with what a complete one holds; write nothing.
+
+    Checked are counts, labels, missing recordings and, where labels come in columns, whether these
+    are named the right way round. Exit: 0 if all is there, 1 with a line for each problem.
+
+    \b
+    Examples:
+      mer datasets validate deam DEAM/
+      mer datasets validate vgmidi VGMIDI/ --json
+    """
+    from mer_plugins.dataset_validation import validate_dataset
+
+    problems = 0
+    for finding in validate_dataset(_opened(name, source, parameters)):
+        problems += finding.is_problem
+        kind = "problem" if finding.is_problem else "fine"
+        line = {"kind": kind, "text": finding.text}
+        click.echo(json.dumps(line) if as_json else f"{kind}: {finding.text}")
+    click.echo(f"{problems} problems" if problems else "complete", err=as_json)
+    return 1 if problems else 0
+
+
+@command.command()
+@click.argument("collection", type=_SOURCE)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every song.")
+def agreement(collection: Path, as_json: bool) -> int:
+    r"""Tell how far the raters of each song in COLLECTION agree, and all on average.
+
+    Cronbach's alpha, as it is and with negative ones set to 0, and the mean CCC of all pairs of
+    raters. Songs without two raters' curves are left out.
+
+    \b
+    Examples:
+      mer datasets agreement collection/vgmidi
+      mer datasets agreement collection/vgmidi --json
+    """
+    from mer_plugins.cli.agreement_table import agreement_table, print_table
+    from mer_plugins.rater_agreement import summarise
+
+    songs = list(_agreements(collection))
+    summary = summarise(found for _, found in songs)
+    if as_json:
+        rows = [{"song": song, **found.to_dict()} for song, found in songs]
+        click.echo(json.dumps({"songs": rows, "collection": summary}, indent=2))
+    elif songs:
+        print_table(agreement_table(songs, summary))
+    if not songs:
+        click.echo("nothing found: no JAMS with the curves of two raters", err=True)
+    return 0 if songs else NOTHING_FOUND
+
+
+def _agreements(collection: Path) -> Iterator[tuple[str, SongAgreement]]:
+    from mer_plugins.jams_store import read
+    from mer_plugins.rater_agreement import song_agreement
+
+    for path in sorted(collection.rglob("*.jams")):
+        shown = str(path.relative_to(collection).with_suffix(""))
+        try:
+            found = song_agreement(read(path))
+        except MerError as exc:
+            click.echo(f"{shown}: {exc}", err=True)
+            continue
+        yield from ((shown, agreement) for agreement in found)
 
 
 def _opened(name: str, source: Path, parameters: tuple[str, ...]) -> Dataset:

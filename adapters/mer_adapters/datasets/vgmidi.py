@@ -7,7 +7,8 @@ i * duration / measures.
 
 Half-second frames are the mean of the measures they overlap, weighted by the overlap, so that the
 integral of a curve over time stays what it was. A last frame counts if at least half of it lies
-within the piece. Each piece is rendered with FluidSynth; what rings on after its end has no label.
+within the piece. Each piece is rendered with FluidSynth; what rings on after its end has no label
+(see :mod:`mer_adapters.datasets.midi` on how long that may be).
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class VGMIDI:
         return list(self._pieces)
 
     def track(self, track_id: str) -> DatasetTrack:
-        """Read one piece; DatasetError if it is malformed or FluidSynth is missing."""
+        """Read one piece; DatasetError if it is malformed. It is rendered when it is written."""
         piece = self._pieces[track_id]
         try:
             duration_s, measures = float(piece["duration"]), int(piece["measures"])
@@ -99,7 +100,7 @@ class VGMIDI:
             title=str(piece.get("name", "")),
             release=series,
             duration_s=duration_s,
-            audio=RenderedMidi(midi, duration_s, self._synthesiser) if has_midi else None,
+            audio=RenderedMidi(midi, duration_s, self._found) if has_midi else None,
             annotations=_annotations(curves, self._curves[track_id]),
             details={"series": series, "measures": measures, "midi": midi.name},
             warnings=warnings,
@@ -113,6 +114,9 @@ class VGMIDI:
             "midi": sum(inside(self._source / "midi", name).is_file() for name in names),
             "curves": sum(map(len, self._curves.values())),
         }
+
+    def _found(self) -> Synthesiser:
+        return self._synthesiser
 
     @cached_property
     def _synthesiser(self) -> Synthesiser:
