@@ -29,11 +29,11 @@ from mer_plugins.baselines.recipes import (
     MCRNN_TRAINING,
 )
 from mer_plugins.errors import PluginError
-from mer_plugins.sequence.logmel import LogMel, LogMelConfig, LogMelStream
+from mer_plugins.sequence.logmel import LogMel, LogMelStream
 from mer_plugins.sequence.losses import LOSSES
 from mer_plugins.sequence.sliding import TwoHopWindow
 from mer_plugins.sequence.training import LabelledTrack, Trainer
-from mer_plugins.sequence.waveform import Waveform, WaveformConfig
+from mer_plugins.sequence.waveform import WaveformConfig
 
 SHAPES = {
     "crnn": (CRNN_TRAINING, (64, 1)),
