@@ -79,6 +79,12 @@ _FOLDS = 5
     metavar="KEY=VALUE",
     help="Setting of the recipe, such as learning_rate=0.001; may be repeated.",
 )
+@click.option(
+    "--start",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE|RUN",
+    help="Begin from these weights; with --folds all, from the folds of a run with --folds all.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 @click.option(
     "--cache-gb",
@@ -162,7 +168,16 @@ def _plan(options: dict[str, Any]) -> Plan:
         },
         table=table,
         device=find_device(options["device"]),
+        start=_start(options),
     )
+
+
+def _start(options: dict[str, Any]) -> Path | None:
+    start: Path | None = options["start"]
+    if start and start.is_dir() != bool(options["folds"]):
+        expected = "the folder of a run with --folds all" if options["folds"] else "a checkpoint"
+        raise click.UsageError(f"--start is {start}: expected {expected}")
+    return start
 
 
 def _trainable(plugin: str) -> Trainable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,25 @@ import torch
 from torch import Tensor
 
 from mer_plugins.curves import DIMENSIONS
+from mer_plugins.errors import CheckpointError
+from mer_plugins.host import file_sha256
 from mer_plugins.sequence import run_folder
-from mer_plugins.sequence.checkpoint import Checkpoint, save_checkpoint
+from mer_plugins.sequence.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    load_weights,
+    make_config,
+    save_checkpoint,
+)
 from mer_plugins.sequence.excerpts import LabelledTrack
 from mer_plugins.sequence.folds import FoldTable, split_validation
 from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.recipe import Recipe, Trainable
+from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores, song_scores
 from mer_plugins.sequence.training import Trainer
+
+MODEL, ENSEMBLE = "model.safetensors", "ensemble.safetensors"
 
 Estimates = dict[str, npt.NDArray[np.float64]]
 
@@ -43,6 +54,9 @@ class Plan:
         Artists, so that those of the validation share are not trained on.
     device : torch.device
         Where to train.
+    start : pathlib.Path, optional
+        A checkpoint to begin from, network and normaliser, instead of chance; for folds, the
+        folder of such a run, of which each fold goes on from its own, so that nothing leaks.
     """
 
     plugin: str
@@ -52,6 +66,7 @@ class Plan:
     data: dict[str, Any] = field(default_factory=dict)
     table: FoldTable = field(default_factory=FoldTable)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    start: Path | None = None
 
 
 class Listener:
@@ -113,16 +128,17 @@ def fit(
     run_folder.begin(folder, settings, resume=resume)
     recipe = plan.recipe
     trained, validation = split_validation(training, plan.table, recipe.validation, recipe.seed)
-    normaliser = Normaliser.fit(trained)
+    begun = _begun_from(plan, {track.name for track in held_out})
+    normaliser = Normaliser(begun.mean, begun.std) if begun else Normaliser.fit(trained)
     parts = [(0,), (1,)] if recipe.per_dimension else [(0, 1)]
     trainers = [
         _Part(plan, part, _part_folder(folder, part), listener or Listener()).run(
-            trained, validation, normaliser
+            trained, validation, normaliser, begun
         )
         for part in parts
     ]
     checkpoint = _checkpoint(plan, trainers)
-    save_checkpoint([checkpoint], folder / "model.safetensors")
+    save_checkpoint([checkpoint], folder / MODEL)
     estimates = {
         track.name: np.concatenate([trainer.predict(track) for trainer in trainers], axis=1)
         for track in held_out
@@ -130,6 +146,25 @@ def fit(
     scores = collection_scores(held_out, estimates)
     write_results(folder, plan, len(training), held_out, estimates, scores)
     return Fitted(checkpoint, estimates, scores)
+
+
+def _begun_from(plan: Plan, held_out: set[str]) -> Checkpoint | None:
+    if plan.start is None:
+        return None
+    if leaked := held_out & run_folder.recordings(plan.start.parent):
+        raise RunError(
+            f"{plan.start}: was trained on {len(leaked)} of the recordings now left out, such as "
+            f"{min(leaked)}: expected a start from the same folds"
+        )
+    begun = load_checkpoint(plan.start, plan.plugin)[0]
+    wanted = (plan.config, plan.recipe.features, plan.recipe.per_dimension)
+    config = make_config(type(plan.config), begun.model, plan.start)
+    if (config, begun.features, begun.per_dimension) != wanted:
+        raise CheckpointError(
+            f"{plan.start}: network, front end or form is another than that to be trained: "
+            f"expected {wanted}"
+        )
+    return begun
 
 
 def _part_folder(folder: Path, part: tuple[int, ...]) -> Path:
@@ -167,7 +202,14 @@ def _settings(plan: Plan) -> dict[str, Any]:
         "model": asdict(plan.config),
         "recipe": asdict(plan.recipe),
         "data": plan.data,
+        "start": _identity(plan.start),
     }
+
+
+def _identity(start: Path | None) -> str:
+    if start is None or not start.is_dir():
+        return file_sha256(start) if start else ""
+    return file_sha256(start / ENSEMBLE)
 
 
 class _Part:
@@ -187,11 +229,14 @@ class _Part:
         tracks: Sequence[LabelledTrack],
         validation: Sequence[LabelledTrack],
         normaliser: Normaliser,
+        begun: Checkpoint | None,
     ) -> Trainer:
         plan, recipe = self._plan, self._plan.recipe
         self._folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed + self._dimensions[0])
         model = plan.trainable.network(plan.config)
+        if begun and plan.start:
+            load_weights(model, self._own(begun.weights), plan.start)
         trainer = Trainer(model, recipe, tracks, self._dimensions, plan.device, normaliser)
         self._restore(trainer)
         steps = trainer.steps_per_epoch
@@ -202,6 +247,12 @@ class _Part:
         if self._best:
             trainer.average.load_state_dict(self._best)
         return trainer
+
+    def _own(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return those of this part's dimension, where each has its own network."""
+        shared = len(self._dimensions) == len(DIMENSIONS)
+        prefix = "" if shared else f"{DIMENSIONS[self._dimensions[0]]}."
+        return {k.removeprefix(prefix): w for k, w in weights.items() if k.startswith(prefix)}
 
     def _is_over(self) -> bool:
         recipe, done = self._plan.recipe, len(self._rows)
@@ -298,12 +349,14 @@ def fit_folds(
         training = [track for track, of in pairs if of != fold]
         held_out = [track for track, of in pairs if of == fold]
         # Members that began alike would agree more than their data makes them.
-        own = replace(plan, recipe=replace(plan.recipe, seed=plan.recipe.seed + fold))
+        start = plan.start / f"fold-{fold}" / MODEL if plan.start else None
+        recipe = replace(plan.recipe, seed=plan.recipe.seed + fold)
+        own = replace(plan, recipe=recipe, start=start)
         target = folder / f"fold-{fold}"
         fitted = fit(own, training, held_out, target, resume=resume, listener=listener(fold))
         checkpoints.append(fitted.checkpoint)
         estimates |= fitted.estimates
-    save_checkpoint(checkpoints, folder / "ensemble.safetensors")
+    save_checkpoint(checkpoints, folder / ENSEMBLE)
     scores = collection_scores(tracks, estimates)
     write_results(folder, plan, len(tracks), tracks, estimates, scores)
     return scores

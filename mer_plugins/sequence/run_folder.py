@@ -58,6 +58,20 @@ def _differing(found: Any, wanted: Mapping[str, Any]) -> list[str]:
     return [key for key in {**wanted, **found} if found.get(key) != wanted.get(key)]
 
 
+def recordings(folder: Path) -> set[str]:
+    """Return the names of the recordings a run was trained on; none where it is no run's folder.
+
+    Raises
+    ------
+    RunError
+        If the folder's settings are damaged.
+    """
+    path = folder / CONFIG
+    settings = _read_json(path).get("settings") if path.exists() else None
+    found = settings.get("recordings") if isinstance(settings, dict) else None
+    return {str(name) for name in found} if isinstance(found, list) else set()
+
+
 def save_state(folder: Path, state: Mapping[str, Any]) -> None:
     """Keep what a killed run goes on from."""
     with replacing(folder / STATE) as file:
