@@ -1,21 +1,9 @@
-"""The host's own predictors, engines and writers, registered through the same hooks as all else."""
+"""The host's own engines and writers, registered through the same hooks as everything else."""
 
 from __future__ import annotations
 
 from mer_plugins import hookimpl
-from mer_plugins.contracts import EngineSpec, ExtractorSpec, WriterSpec
-
-
-@hookimpl
-def mer_extractors() -> list[ExtractorSpec]:
-    """Register the predictors that do not listen."""
-    from mer_plugins.baselines.trivial import GLOBAL_MEAN, MEAN_TRAJECTORY
-
-    module = "mer_plugins.baselines.trivial"
-    return [
-        ExtractorSpec(GLOBAL_MEAN, f"{module}:GlobalMean"),
-        ExtractorSpec(MEAN_TRAJECTORY, f"{module}:MeanTrajectory"),
-    ]
+from mer_plugins.contracts import EngineSpec, WriterSpec
 
 
 @hookimpl
