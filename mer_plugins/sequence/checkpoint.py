@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from mer_plugins.atomic import replacing
 from mer_plugins.errors import CheckpointError
+from mer_plugins.sequence.calibration import Calibration
 from mer_plugins.sequence.front_end import FrontEndConfig, from_settings, to_settings
 
 FORMAT = "mer-plugins checkpoint 1"
@@ -47,6 +49,8 @@ class Checkpoint:
     std_scale : tuple of float
         For members of an ensemble: what the deviation between members is multiplied with, for
         valence and arousal, to be the deviation from a listener's rating.
+    calibration : Calibration
+        What the network's output is mapped by.
     sha256 : str
         Of the file; empty before it is written.
     """
@@ -61,14 +65,15 @@ class Checkpoint:
     weights: Mapping[str, Tensor]
     per_dimension: bool = False
     std_scale: tuple[float, float] = (1.0, 1.0)
+    calibration: Calibration = field(default_factory=Calibration)
     sha256: str = ""
 
 
 def save_checkpoint(members: Sequence[Checkpoint], path: Path) -> None:
     """Write one model, or the members of an ensemble, to `path` (``.safetensors``).
 
-    Members share all settings; only weights, mean and std are their own. The file appears as a
-    whole or not at all.
+    Members share all settings; only weights, mean, std and calibration are their own. The file
+    appears as a whole or not at all.
     """
     first = members[0]
     settings = {
@@ -86,6 +91,7 @@ def save_checkpoint(members: Sequence[Checkpoint], path: Path) -> None:
         prefix = f"{i}." if len(members) > 1 else ""
         tensors |= {f"{prefix}model.{name}": tensor for name, tensor in member.weights.items()}
         tensors |= {f"{prefix}normaliser.mean": member.mean, f"{prefix}normaliser.std": member.std}
+        tensors |= {f"{prefix}calibration": _calibration_tensor(member.calibration)}
     content = save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
         metadata={"format": FORMAT, "settings": json.dumps(settings, sort_keys=True)},
@@ -149,6 +155,8 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _member(settings: Mapping[str, Any], tensors: dict[str, Tensor], digest: str) -> Checkpoint:
     valence, arousal = settings.get("std_scale", (1, 1))
+    calibration = tensors.pop("calibration", _calibration_tensor(Calibration())).tolist()
+    slope, offset = ((float(v), float(a)) for v, a in calibration)
     return Checkpoint(
         plugin=settings["plugin"],
         model=dict(settings["model"]),
@@ -160,8 +168,13 @@ def _member(settings: Mapping[str, Any], tensors: dict[str, Tensor], digest: str
         weights={name.removeprefix("model."): t for name, t in tensors.items()},
         per_dimension=bool(settings.get("per_dimension", False)),
         std_scale=(float(valence), float(arousal)),
+        calibration=Calibration(slope, offset),
         sha256=digest,
     )
+
+
+def _calibration_tensor(calibration: Calibration) -> Tensor:
+    return torch.tensor([calibration.slope, calibration.offset], dtype=torch.float64)
 
 
 def _check(found: Checkpoint, plugin: str, path: Path) -> None:
@@ -174,6 +187,11 @@ def _check(found: Checkpoint, plugin: str, path: Path) -> None:
         )
     if not all(0 < scale < float("inf") for scale in found.std_scale):
         raise CheckpointError(f"{path}: std_scale is {found.std_scale}: expected positive numbers")
+    slope, offset = found.calibration.slope, found.calibration.offset
+    if not (all(0 < s < math.inf for s in slope) and all(map(math.isfinite, offset))):
+        raise CheckpointError(
+            f"{path}: calibration has slopes {slope} and offsets {offset}: expected positive slopes"
+        )
     shape = (found.features.segment_shape[0],)
     if not (found.mean.shape == found.std.shape == shape):
         raise CheckpointError(
@@ -187,7 +205,7 @@ def _check(found: Checkpoint, plugin: str, path: Path) -> None:
 
 def make_config(config_class: type[C], settings: Mapping[str, Any], path: Path) -> C:
     """Make a network's configuration of a checkpoint's settings; lists become tuples."""
-    known = {field.name for field in fields(config_class)}  # type: ignore[arg-type]
+    known = {entry.name for entry in fields(config_class)}  # type: ignore[arg-type]
     if unknown := sorted(set(settings) - known):
         raise CheckpointError(f"{path}: unknown model settings {', '.join(unknown)}")
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}

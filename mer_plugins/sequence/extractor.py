@@ -15,6 +15,7 @@ from mer_plugins.audio import Audio
 from mer_plugins.contracts import ExtractorInfo
 from mer_plugins.curves import EmotionCurve, FloatArray, concatenate
 from mer_plugins.errors import CheckpointError, PluginError
+from mer_plugins.sequence.calibration import Calibration
 from mer_plugins.sequence.checkpoint import Checkpoint, load_checkpoint
 from mer_plugins.sequence.networks import build_network, halves
 from mer_plugins.sequence.normaliser import Normaliser
@@ -125,6 +126,7 @@ class Member:
 
     network: nn.Module
     normalise: Normaliser
+    calibration: Calibration
 
     @classmethod
     def load(
@@ -134,7 +136,7 @@ class Member:
         model = build_network(checkpoint, trainable, path)
         model = model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         normalise = Normaliser(checkpoint.mean, checkpoint.std).to(device)
-        return cls(model, normalise)
+        return cls(model, normalise, checkpoint.calibration)
 
     def encode(self, segments: Tensor) -> Tensor:
         """Map segments, (t, f, n), to (t, h)."""
@@ -185,7 +187,9 @@ class NeuralStream:
         return torch.stack([window.feed(member.encode(segments)) for window, member in pairs])
 
     def _curve(self, parts: list[Tensor]) -> EmotionCurve:
-        values = torch.cat(parts, dim=1).double().cpu().numpy().clip(-1, 1)
+        raw = torch.cat(parts, dim=1).double().cpu().numpy()
+        pairs = zip(self._extractor.members, raw, strict=True)
+        values = np.stack([member.calibration(found) for member, found in pairs])
         indices = np.arange(self._count, self._count + values.shape[1])
         self._count += values.shape[1]
         hop_s = self._extractor.segment_s

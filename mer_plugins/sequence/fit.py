@@ -18,6 +18,7 @@ from mer_plugins.curves import DIMENSIONS
 from mer_plugins.errors import CheckpointError
 from mer_plugins.host import file_sha256
 from mer_plugins.sequence import run_folder
+from mer_plugins.sequence.calibration import calibrate_folds
 from mer_plugins.sequence.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -202,14 +203,12 @@ def _settings(plan: Plan) -> dict[str, Any]:
         "model": asdict(plan.config),
         "recipe": asdict(plan.recipe),
         "data": plan.data,
-        "start": _identity(plan.start),
+        **({"start": _identity(plan.start)} if plan.start else {}),
     }
 
 
-def _identity(start: Path | None) -> str:
-    if start is None or not start.is_dir():
-        return file_sha256(start) if start else ""
-    return file_sha256(start / ENSEMBLE)
+def _identity(start: Path) -> str:
+    return file_sha256(start / ENSEMBLE if start.is_dir() else start)
 
 
 class _Part:
@@ -327,8 +326,10 @@ def fit_folds(
 ) -> dict[str, float]:
     """Train one model without each fold, and score every recording by the one that never saw it.
 
-    `folder` gets ``fold-0``, ``fold-1``, … as :func:`fit` writes them, the scores over all folds
-    together, and ``ensemble.safetensors`` with all models.
+    `folder` gets ``fold-0``, ``fold-1``, … as :func:`fit` writes them; then, with the level and
+    spread that the other folds' predictions call for (:mod:`mer_plugins.sequence.calibration`),
+    ``fold-0.safetensors``, ``fold-1.safetensors``, …, all of them as ``ensemble.safetensors``, and
+    the scores over all folds together.
 
     Parameters
     ----------
@@ -343,7 +344,8 @@ def fit_folds(
         Scores over all recordings.
     """
     run_folder.begin(folder, {**_settings(plan), "folds": list(folds)}, resume=resume)
-    checkpoints, estimates = [], Estimates()
+    checkpoints: dict[int, Checkpoint] = {}
+    raw = Estimates()
     for fold in sorted(set(folds)):
         pairs = list(zip(tracks, folds, strict=True))
         training = [track for track, of in pairs if of != fold]
@@ -354,9 +356,14 @@ def fit_folds(
         own = replace(plan, recipe=recipe, start=start)
         target = folder / f"fold-{fold}"
         fitted = fit(own, training, held_out, target, resume=resume, listener=listener(fold))
-        checkpoints.append(fitted.checkpoint)
-        estimates |= fitted.estimates
-    save_checkpoint(checkpoints, folder / ENSEMBLE)
+        checkpoints[fold] = fitted.checkpoint
+        raw |= fitted.estimates
+    maps = calibrate_folds(tracks, folds, raw)
+    estimates = {t.name: maps[f](raw[t.name]) for t, f in zip(tracks, folds, strict=True)}
+    members = [replace(found, calibration=maps[f]) for f, found in checkpoints.items()]
+    for fold, member in zip(checkpoints, members, strict=True):
+        save_checkpoint([member], folder / f"fold-{fold}.safetensors")
+    save_checkpoint(members, folder / ENSEMBLE)
     scores = collection_scores(tracks, estimates)
     write_results(folder, plan, len(tracks), tracks, estimates, scores)
     return scores
