@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from dataclasses import replace
 
+import audmetric
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,8 @@ from damff.recipes import TRAINING
 from mer_plugins import Audio
 from mer_plugins.errors import CheckpointError
 from mer_plugins.sequence.augment import Augmentation
+from mer_plugins.sequence.calibration import Calibration, fit_calibration
+from mer_plugins.sequence.checkpoint import load_checkpoint
 from mer_plugins.sequence.excerpts import LabelledTrack
 from mer_plugins.sequence.fit import Listener, Plan, fit, fit_folds
 from mer_plugins.sequence.logmel import LogMelConfig
@@ -201,9 +205,7 @@ def test_every_song_is_scored_by_a_model_that_never_saw_it_and_all_form_an_ensem
     audio = Audio(rng.uniform(-0.5, 0.5, 8_000 * 6).astype(np.float32), 8_000)
     members = np.stack(
         [
-            DAMFF(checkpoint=tmp_path / f"fold-{k}" / "model.safetensors", device="cpu")(
-                audio
-            ).values
+            DAMFF(checkpoint=tmp_path / f"fold-{k}.safetensors", device="cpu")(audio).values
             for k in range(3)
         ]
     )
@@ -215,6 +217,93 @@ def test_every_song_is_scored_by_a_model_that_never_saw_it_and_all_form_an_ensem
         DAMFF(checkpoint=tmp_path / "ensemble.safetensors")
     with pytest.raises(CheckpointError, match="holds one model: expected an ensemble"):
         DAMFFEnsemble(checkpoint=tmp_path / "fold-0" / "model.safetensors")
+
+
+def test_a_member_is_its_fold_mapped_by_what_the_other_folds_show(tmp_path):
+    data, folds = tracks(9), [0, 1, 2] * 3
+    fit_folds(plan(), data, folds, tmp_path)
+    archive = np.load(tmp_path / "estimates.npz")
+    values = np.split(archive["values"], np.cumsum(archive["lengths"])[:-1])
+    estimates = dict(zip(archive["names"].tolist(), values, strict=True))
+    raw = {}
+    for fold in range(3):
+        own = np.load(tmp_path / f"fold-{fold}" / "estimates.npz")
+        parts = np.split(own["values"], np.cumsum(own["lengths"])[:-1])
+        raw |= dict(zip(own["names"].tolist(), parts, strict=True))
+    others = [t for t, fold in zip(data, folds, strict=True) if fold != 1]
+    found = fit_calibration(others, raw)
+    np.testing.assert_allclose(estimates["4"], found(raw["4"]), atol=1e-12)
+    (member,) = load_checkpoint(tmp_path / "fold-1.safetensors", "damff")
+    assert member.calibration == found
+    assert load_checkpoint(tmp_path / "ensemble.safetensors", "damff")[1].calibration == found
+
+
+def test_calibration_matches_moments_and_no_other_map_has_a_larger_concordance():
+    rng = np.random.default_rng(0)
+    reference = rng.normal(0.1, 0.2, (400, 2))
+    estimate = 0.3 * reference + rng.normal(-0.2, 0.1, (400, 2))
+    ones = np.ones(400, bool)
+    track = LabelledTrack("a", np.zeros((400, 1, 1)), reference.astype(np.float32), ones)
+    found = fit_calibration([track], {"a": estimate})
+    mapped = found(estimate)
+    np.testing.assert_allclose(mapped.mean(axis=0), reference.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(mapped.std(axis=0), reference.std(axis=0), atol=1e-6)
+    for d in range(2):
+        best = audmetric.concordance_cc(reference[:, d], mapped[:, d])
+        for slope, offset in [(0.9, 0), (1.1, 0), (1, 0.02), (1, -0.02)]:
+            other = slope * (mapped[:, d] - mapped[:, d].mean()) + mapped[:, d].mean() + offset
+            assert audmetric.concordance_cc(reference[:, d], other) < best
+
+
+def test_calibration_weighs_recordings_alike_and_survives_what_cannot_be_matched():
+    long, short = np.full((30, 2), 0.5, np.float32), np.full((2, 2), -0.5, np.float32)
+    data = [
+        LabelledTrack(n, np.zeros((len(y), 1, 1)), y, np.ones(len(y), bool))
+        for n, y in [("long", long), ("short", short)]
+    ]
+    varied = {"long": np.full((30, 2), 0.2), "short": np.full((2, 2), 0.1)}
+    np.testing.assert_allclose(fit_calibration(data, varied).slope, 10.0)
+    constant = {"long": np.full((30, 2), 0.2), "short": np.full((2, 2), 0.2)}
+    found = fit_calibration(data, constant)
+    assert found.slope == (1.0, 1.0)
+    np.testing.assert_allclose(found.offset, -0.2)
+    assert fit_calibration([], {}) == Calibration()
+
+
+def test_a_start_is_where_training_goes_on_from(tmp_path):
+    fit(plan(), tracks(), [], tmp_path / "first")
+    start = tmp_path / "first" / "model.safetensors"
+    still = replace(RECIPE, epochs=1, learning_rate=1e-12, schedule="constant", average_decay=0.0)
+    fit(replace(plan(still), start=start), tracks(seed=1), [], tmp_path / "second")
+    first, second = load_file(start), load_file(tmp_path / "second" / "model.safetensors")
+    names = [name for name in first if "running" not in name and "batches" not in name]
+    torch.testing.assert_close(
+        {n: first[n] for n in names}, {n: second[n] for n in names}, rtol=0, atol=1e-6
+    )
+
+
+def test_a_start_that_heard_what_is_left_out_or_differs_is_refused(tmp_path):
+    data = tracks()
+    fit(plan(), data[:8], data[8:], tmp_path / "first")
+    start = tmp_path / "first" / "model.safetensors"
+    with pytest.raises(RunError, match="was trained on 1 of the recordings now left out.*7"):
+        fit(replace(plan(), start=start), data[:7], data[7:], tmp_path / "leak")
+    with pytest.raises(CheckpointError, match="is another than that to be trained"):
+        fit(replace(plan(hidden=9), start=start), data[:8], data[8:], tmp_path / "other")
+
+
+def test_folds_go_on_from_the_folds_of_another_run(tmp_path):
+    data, folds = tracks(6), [0, 1] * 3
+    fit_folds(plan(), data, folds, tmp_path / "first")
+    short = replace(RECIPE, epochs=1)
+    fit_folds(replace(plan(short), start=tmp_path / "first"), data, folds, tmp_path / "second")
+    settings = json.loads((tmp_path / "second" / "config.json").read_text())["settings"]
+    digest = hashlib.sha256((tmp_path / "first" / "ensemble.safetensors").read_bytes())
+    assert settings["start"] == digest.hexdigest()
+    with pytest.raises(RunError, match="was trained on"):
+        fit_folds(
+            replace(plan(short), start=tmp_path / "first"), data, [1, 0] * 3, tmp_path / "third"
+        )
 
 
 def test_folds_go_on_where_they_were_killed(tmp_path):
