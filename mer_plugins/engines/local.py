@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -82,7 +83,8 @@ class _Worker(Generic[J, R]):
             self._pipe, theirs = _CONTEXT.Pipe()
             with theirs:
                 self._process = _CONTEXT.Process(target=_serve, args=(theirs,))
-                self._process.start()
+                with _deaf_to_ctrl_c():
+                    self._process.start()
         return self._pipe
 
     @property
@@ -151,6 +153,19 @@ class _Worker(Generic[J, R]):
         self._process = self._pipe = None
 
 
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Start processes that Ctrl-C, which reaches the whole group, never stops while they import."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _feed(workers: list[_Worker[J, R]], jobs: Iterator[J]) -> Iterator[R]:
     while True:
         for worker in workers:
@@ -178,7 +193,7 @@ def _begun(worker: _Worker[J, R], jobs: Iterator[J]) -> Iterator[R]:
 
 
 def _serve(pipe: Connection[Any, Any]) -> None:
-    # Ctrl-C reaches the whole group; the parent decides what becomes of the tracks in hand.
+    # Where it cannot be blocked. The parent decides what becomes of the tracks in hand.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # One thread a worker: cores are filled by workers, and results do not depend on their number.
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -1,7 +1,7 @@
 """Values that depend on every sample; troubles come from the environment, not from parameters.
 
 ``MER_PROBE_DELAY_S=0.2`` makes each recording take so long; ``MER_PROBE_TROUBLE=hang:3`` brings
-trouble (hang, eat, die, raise, touch) for recordings longer than three seconds.
+trouble (hang, eat, die, raise) for recordings longer than three seconds.
 """
 
 import json
@@ -16,7 +16,7 @@ import numpy as np
 
 from mer_plugins import EmotionCurve
 from mer_plugins.host import file_sha256, resource_path
-from mer_probe import INFO
+from mer_probe import INFO, OTHER
 
 ROOM = 200 << 20
 
@@ -28,7 +28,7 @@ class Probe:
         path = Path(checkpoint) if checkpoint else resource_path(INFO.checkpoint)
         self.offset = json.loads(path.read_text())["offset"]
         self.gain = gain
-        self.info = replace(INFO, checkpoint_sha256=file_sha256(path))
+        self.info = replace(self.info, checkpoint_sha256=file_sha256(path))
 
     def __call__(self, audio):
         time.sleep(float(os.environ.get("MER_PROBE_DELAY_S", "0")))
@@ -42,6 +42,10 @@ class Probe:
         parts = [samples[i : i + step] for i in range(0, len(samples), step)]
         values = [[self.offset + p.mean(), self.gain * np.abs(p).mean()] for p in parts]
         return EmotionCurve(np.arange(len(parts)) * 0.5, np.clip(values, -1, 1), 0.5)
+
+
+class Other(Probe):
+    info = OTHER
 
 
 def hang():
