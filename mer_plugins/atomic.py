@@ -2,8 +2,10 @@
 
 The new content is written to a hidden file of a fixed name in the same folder, which is also the
 lock. A crash leaves the old file or the new one, and at most that hidden file, which the next
-writer clears away. Where the platform or the file system knows no ``flock``, the hidden file gets
-a name of its own instead: still atomic, but two writers at once may each undo the other's change.
+writer clears away. Where the platform or the file system knows no ``flock``, as some network file
+systems do not, the lock is a second hidden file that names its holder (``filelock.SoftFileLock``):
+left by a process of this machine that is gone, it is cleared away; left by another machine, it is
+waited for and then named in the error.
 """
 
 from __future__ import annotations
@@ -11,13 +13,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from filelock import SoftFileLock
 
 HAS_FLOCK = find_spec("fcntl") is not None
 _NO_FLOCK_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
@@ -29,6 +33,7 @@ _OPEN = (
     | getattr(os, "O_BINARY", 0)
 )
 _LONGEST_NAME = 255
+_LONGEST_WAIT_S = 600.0
 
 
 @contextmanager
@@ -51,10 +56,18 @@ def replacing(target: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        If the folder or the disk does not take the file. The old content then stands, and the
-        hidden file is gone.
+        If the folder or the disk does not take the file, or, without ``flock``, another writer
+        holds the lock for ten minutes. The old content then stands, and the hidden file is gone.
     """
-    temp, descriptor = _claim(target)
+    with ExitStack() as lock:
+        temp, descriptor = _claim(target, lock)
+        with _written(target, temp, descriptor) as file:
+            yield file
+    _sync_folder(target.parent)
+
+
+@contextmanager
+def _written(target: Path, temp: Path, descriptor: int) -> Iterator[BinaryIO]:
     with os.fdopen(descriptor, "wb") as file:
         try:
             yield file
@@ -68,18 +81,28 @@ def replacing(target: Path) -> Iterator[BinaryIO]:
         finally:
             # A child forked meanwhile shares the lock and would hold it beyond our closing.
             _unlock(file)
-    _sync_folder(target.parent)
 
 
 def temp_path(target: Path) -> Path:
     """Return the hidden file that is both the lock and the new content of `target`."""
-    name = f".{target.name}.tmp"
-    if len(os.fsencode(name)) > _LONGEST_NAME:
-        name = f".{hashlib.blake2b(os.fsencode(target.name), digest_size=16).hexdigest()}.tmp"
+    return _hidden(target, ".tmp")
+
+
+def lock_path(target: Path) -> Path:
+    """Return the hidden file that is the lock of `target` where there is no ``flock``."""
+    return _hidden(target, ".lock")
+
+
+def _hidden(target: Path, suffix: str) -> Path:
+    name = f".{target.name}{suffix}"
+    # The library that makes lock files appends to their names while it breaks a stale one.
+    if len(os.fsencode(name)) > _LONGEST_NAME - 64 * (suffix == ".lock"):
+        digest = hashlib.blake2b(os.fsencode(target.name), digest_size=16).hexdigest()
+        name = f".{digest}{suffix}"
     return target.with_name(name)
 
 
-def _claim(target: Path) -> tuple[Path, int]:
+def _claim(target: Path, lock: ExitStack) -> tuple[Path, int]:
     temp = temp_path(target)
     while HAS_FLOCK:
         descriptor = os.open(temp, _OPEN, 0o666)
@@ -95,8 +118,17 @@ def _claim(target: Path) -> tuple[Path, int]:
         os.close(descriptor)
         if not locked:
             break
-    own = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    lock.enter_context(_lock_file(target))
+    # Another name than above: a machine that does have flock may be writing under that one.
+    own = _hidden(target, ".new")
+    own.unlink(missing_ok=True)
     return own, os.open(own, _OPEN | os.O_EXCL, 0o666)
+
+
+def _lock_file(target: Path) -> SoftFileLock:
+    from filelock import SoftFileLock
+
+    return SoftFileLock(lock_path(target), timeout=_LONGEST_WAIT_S)
 
 
 def _lock(descriptor: int) -> bool:

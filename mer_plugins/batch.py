@@ -110,6 +110,13 @@ def run(
     return summary
 
 
+def failed_before(tracks: Iterable[Track], settings: Settings, index: DoneIndex) -> Iterator[Track]:
+    """Pass on the tracks whose last run with one of the plugins failed, as far as is known."""
+    for track in tracks:
+        if any(index.failure(track.jams, name) for name in _names(settings)):
+            yield track
+
+
 def _known(track: Track, settings: Settings, index: DoneIndex, stamp: Stamp) -> bool:
     return not settings.writers and all(
         index.is_done(track.jams, c.info.name, settings_digest(c.info, c.decisive), stamp)
@@ -118,11 +125,12 @@ def _known(track: Track, settings: Settings, index: DoneIndex, stamp: Stamp) -> 
 
 
 def _remember(outcome: Outcome, settings: Settings, index: DoneIndex, stamp: Stamp | None) -> None:
-    if outcome.status == "failed" or stamp is None:
-        return
     for choice in settings.plugins:
-        settings_of = settings_digest(choice.info, choice.decisive)
-        index.remember(outcome.track.jams, choice.info.name, settings_of, stamp)
+        what = (outcome.track.jams, choice.info.name, settings_digest(choice.info, choice.decisive))
+        if outcome.status == "failed":
+            index.remember_failure(*what, stamp, outcome.reason)
+        elif stamp is not None:
+            index.remember(*what, stamp)
 
 
 def _names(settings: Settings) -> tuple[str, ...]:

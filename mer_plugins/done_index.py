@@ -1,9 +1,10 @@
-"""A shortcut to "already done": what was stored where, from which state of which files.
+"""A shortcut to "already done", and what failed: what was stored where, from which files.
 
 The JAMS files are the truth. The index only spares a second run over a large collection from
 reading them all: it answers yes when recording and JAMS are, by size and time of change, exactly
 those it saw, and otherwise does not know. Deleting it loses nothing, and an index that cannot be
-used never stops a run.
+used never stops a run. Failures and their reasons are noted for people; they keep no track from
+being tried again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mer_plugins.cache_folder import cache_folder
 
@@ -27,11 +28,22 @@ CREATE TABLE IF NOT EXISTS done_1 (
     PRIMARY KEY (jams, plugin)
 ) WITHOUT ROWID
 """
+_FAILURES = """
+CREATE TABLE IF NOT EXISTS failed_1 (
+    jams BLOB, plugin TEXT, settings TEXT, audio_size INTEGER, audio_mtime_ns INTEGER, reason TEXT,
+    PRIMARY KEY (jams, plugin)
+) WITHOUT ROWID
+"""
 _FIND = """
 SELECT settings, audio_size, audio_mtime_ns, jams_size, jams_mtime_ns
 FROM done_1 WHERE jams = ? AND plugin = ?
 """
 _KEEP = "INSERT OR REPLACE INTO done_1 VALUES (?, ?, ?, ?, ?, ?, ?)"
+_FIND_FAILURE = """
+SELECT settings, audio_size, audio_mtime_ns, reason FROM failed_1 WHERE jams = ? AND plugin = ?
+"""
+_KEEP_FAILURE = "INSERT OR REPLACE INTO failed_1 VALUES (?, ?, ?, ?, ?, ?)"
+_FORGET_FAILURE = "DELETE FROM failed_1 WHERE jams = ? AND plugin = ?"
 _Key = tuple[bytes, str]
 _State = tuple[str, int, int, int, int]
 
@@ -47,6 +59,14 @@ class Stamp(NamedTuple):
         """Take the stamp of a file; OSError if there is none."""
         found = os.stat(path)
         return cls(found.st_size, found.st_mtime_ns)
+
+
+class Failure(NamedTuple):
+    """Why a track failed: with which settings, from which state of the recording (None: gone)."""
+
+    settings: str
+    audio: Stamp | None
+    reason: str
 
 
 def default_index_path() -> Path:
@@ -73,6 +93,7 @@ class DoneIndex:
         self._path = path
         self._lock = Lock()
         self._pending: dict[_Key, _State] = {}
+        self._pending_failures: dict[_Key, Failure] = {}
         self._database: sqlite3.Connection | None = None
         try:
             self._database = _opened(path)
@@ -120,10 +141,42 @@ class DoneIndex:
         except OSError:
             return
         with self._lock:
-            self._end_snapshot()
             self._pending[_key(jams, plugin)] = state
-            if len(self._pending) >= _BATCH:
-                self._flush()
+            self._pending_failures.pop(_key(jams, plugin), None)
+            self._noted()
+
+    def seen(self, jams: str | os.PathLike[str], plugin: str) -> tuple[str, Stamp] | None:
+        """Return settings and recording of the result last noted for `jams`, stale or not."""
+        with self._lock:
+            state = self._state(_key(jams, plugin))
+        return None if state is None else (state[0], Stamp(*state[1:3]))
+
+    def remember_failure(
+        self,
+        jams: str | os.PathLike[str],
+        plugin: str,
+        settings: str,
+        audio: Stamp | None,
+        reason: str,
+    ) -> None:
+        """Note why `jams` could not be made with these settings; a later success takes it back."""
+        # A reason may name a file that is not valid UTF-8, which SQLite's text must be.
+        text = reason.encode("utf-8", "backslashreplace").decode()
+        with self._lock:
+            self._pending_failures[_key(jams, plugin)] = Failure(settings, audio, text)
+            self._noted()
+
+    def failure(self, jams: str | os.PathLike[str], plugin: str) -> Failure | None:
+        """Return why the last run for `jams` failed; None if it did not, or nothing is known."""
+        key = _key(jams, plugin)
+        with self._lock:
+            if key in self._pending or key in self._pending_failures:
+                return self._pending_failures.get(key)
+            found = self._found(_FIND_FAILURE, key)
+        if found is None:
+            return None
+        settings, size, mtime_ns, reason = found
+        return Failure(settings, None if size is None else Stamp(size, mtime_ns), reason)
 
     def close(self) -> None:
         """Write what is pending and close the file; it may be called twice."""
@@ -145,17 +198,25 @@ class DoneIndex:
     def _state(self, key: _Key) -> _State | None:
         if key in self._pending:
             return self._pending[key]
+        state: _State | None = self._found(_FIND, key)
+        return state
+
+    def _found(self, question: str, key: _Key) -> Any:
         if self._database is None:
             return None
         try:
             # Questions in a row share one snapshot: each of its own would take twice the time.
             if not self._database.in_transaction:
                 self._database.execute("BEGIN")
-            found: _State | None = self._database.execute(_FIND, key).fetchone()
+            return self._database.execute(question, key).fetchone()
         except sqlite3.Error as exc:
             self._give_up(exc)
             return None
-        return found
+
+    def _noted(self) -> None:
+        self._end_snapshot()
+        if len(self._pending) + len(self._pending_failures) >= _BATCH:
+            self._flush()
 
     def _end_snapshot(self) -> None:
         if self._database is not None:
@@ -166,14 +227,22 @@ class DoneIndex:
 
     def _flush(self) -> None:
         # One short transaction a batch: other runs that share the index never wait for long.
-        rows = [(*key, *state) for key, state in self._pending.items()]
+        done = [(*key, *state) for key, state in self._pending.items()]
+        failed = [
+            (*key, f.settings, *(f.audio or (None, None)), f.reason)
+            for key, f in self._pending_failures.items()
+        ]
+        keys = list(self._pending)
         self._pending.clear()
+        self._pending_failures.clear()
         self._end_snapshot()
-        if self._database is None or not rows:
+        if self._database is None or not (done or failed):
             return
         try:
             with self._database:
-                self._database.executemany(_KEEP, rows)
+                self._database.executemany(_FORGET_FAILURE, keys)
+                self._database.executemany(_KEEP, done)
+                self._database.executemany(_KEEP_FAILURE, failed)
         except sqlite3.Error as exc:
             self._give_up(exc)
 
@@ -196,6 +265,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = NORMAL")
         with database:
             database.execute(_TABLE)
+            database.execute(_FAILURES)
             # Found out now rather than after a batch of results: is it our table, and writable?
             database.execute("DELETE FROM done_1 WHERE jams = x'' AND jams_mtime_ns = 0")
     except sqlite3.Error:

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mer_plugins import __version__
+from mer_plugins.cli import INTERRUPTED
 from mer_plugins.cli.options import NOTHING_FOUND, parse_parameters, parse_shard
 
 if TYPE_CHECKING:
     from mer_plugins.annotate import PluginChoice
     from mer_plugins.batch import Settings, Summary
     from mer_plugins.collection import Track
+    from mer_plugins.contracts import Engine
     from mer_plugins.host import PluginHost
 
 
+# A hanging decoder must not stop an unattended run; ten hours of music take minutes.
+TIMEOUT_S = 7200.0
 EPILOG = """
 \b
 Examples:
@@ -27,6 +31,7 @@ Examples:
   mer-extract --plugin damff -o annotations/ music/ mirror the tree instead
   mer-extract --plugin damff @list.txt -j 8         one path a line, eight processes
   find . -name '*.mp3' | mer-extract --plugin damff -
+  mer-extract --plugin damff --retry-failed music/  only what failed before
 
 \b
 Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plugin error;
@@ -53,6 +58,9 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
     help="Write the JAMS files here, in a mirror of the tree.",
 )
 @click.option("--overwrite", is_flag=True, help="Do again what is already done.")
+@click.option(
+    "--retry-failed", is_flag=True, help="Do only the tracks that failed in an earlier run."
+)
 @click.option(
     "-j",
     "--workers",
@@ -105,9 +113,11 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
 @click.option(
     "--timeout",
     "timeout_s",
-    type=float,
+    type=click.FloatRange(0),
+    default=TIMEOUT_S,
+    show_default=True,
     metavar="S",
-    help="Give a track up after so many seconds.  [default: never]",
+    help="Give a track up after so many seconds; 0 waits for ever.",
 )
 @click.option(
     "--engine",
@@ -144,7 +154,7 @@ def command(inputs: tuple[str, ...], **options: Any) -> int:
         )
     settings = _settings(host, options)
     problems: list[tuple[str, str]] = []
-    tracks = _tracks(inputs, options, problems)
+    tracks = tracks_of(inputs, options, problems)
     if options["dry_run"]:
         return _dry_run(tracks, settings, problems)
     return _run(host, tracks, settings, options, problems)
@@ -155,14 +165,17 @@ def _settings(host: PluginHost, options: dict[str, Any]) -> Settings:
 
     writers = [host.writers.get(name) for name in options["writers"] if name != "jams"]
     return Settings(
-        plugins=tuple(_choice(host, name, options) for name in dict.fromkeys(options["plugins"])),
+        plugins=tuple(
+            plugin_choice(host, name, options) for name in dict.fromkeys(options["plugins"])
+        ),
         overwrite=options["overwrite"],
         allow_truncated=options["allow_truncated"],
         writers=tuple((writer.suffix, writer.factory) for writer in writers),
     )
 
 
-def _choice(host: PluginHost, name: str, options: dict[str, Any]) -> PluginChoice:
+def plugin_choice(host: PluginHost, name: str, options: dict[str, Any]) -> PluginChoice:
+    """Choose a plugin with the parameters that the options give it."""
     import json
 
     from mer_plugins.annotate import PluginChoice
@@ -172,14 +185,15 @@ def _choice(host: PluginHost, name: str, options: dict[str, Any]) -> PluginChoic
         if options[key] is not None:
             parameters[key] = options[key]
     info = host.info(name, parameters)
-    if options["device"] != "auto" and (info.checkpoint or "device" in parameters):
+    if options.get("device", "auto") != "auto" and (info.checkpoint or "device" in parameters):
         parameters["device"] = options["device"]
     return PluginChoice(info, json.dumps(parameters, sort_keys=True))
 
 
-def _tracks(
+def tracks_of(
     inputs: tuple[str, ...], options: dict[str, Any], problems: list[tuple[str, str]]
 ) -> Iterator[Track]:
+    """Find the tracks of the inputs, as the options say; tell of and note what yields none."""
     from mer_plugins.collection import find_tracks
 
     def problem(shown: str, reason: str) -> None:
@@ -190,7 +204,7 @@ def _tracks(
     found = find_tracks(
         inputs, options["output"], follow=options["follow"], problem=problem, stdin=stdin
     )
-    shard = parse_shard(options["shard"])
+    shard = parse_shard(options.get("shard"))
     return (track for i, track in enumerate(found) if i % shard[1] == shard[0] - 1)
 
 
@@ -202,7 +216,10 @@ def _dry_run(tracks: Iterable[Track], settings: Settings, problems: list[tuple[s
         finished = not settings.overwrite and is_done(track, settings.plugins)
         count[finished] += 1
         if not finished:
-            click.echo(f"would annotate {track.name} -> {track.jams}")
+            click.echo(
+                f"would annotate {click.format_filename(track.name)} "
+                f"-> {click.format_filename(track.jams)}"
+            )
     click.echo(f"to do {count[False]}, already done {count[True]}")
     return _exit_code(sum(count.values()), 0, problems)
 
@@ -214,35 +231,46 @@ def _run(
     options: dict[str, Any],
     problems: list[tuple[str, str]],
 ) -> int:
-    from mer_plugins.batch import run
+    from mer_plugins.batch import failed_before, run
     from mer_plugins.cli.progress import Reporter
+    from mer_plugins.cli.stop_signals import stopping_like_ctrl_c
     from mer_plugins.done_index import DoneIndex, default_index_path
-    from mer_plugins.host import load_factory
 
-    workers = options["workers"] or len(os.sched_getaffinity(0))
-    spec = host.engines.get(options["engine"])
-    factory = load_factory(spec.factory, f"engine {spec.name!r}")
-    engine = factory(workers=workers, timeout_s=options["timeout_s"])
+    engine = _engine(host, options)
     with (
         DoneIndex(default_index_path()) as index,
         Reporter(quiet=options["quiet"], log=options["log_json"]) as reporter,
     ):
+        chosen = failed_before(tracks, settings, index) if options["retry_failed"] else tracks
         try:
-            summary = run(
-                reporter.counting(tracks),
-                settings,
-                engine,
-                index,
-                reporter.outcome,
-                strict=options["strict"],
-            )
+            with stopping_like_ctrl_c():
+                summary = run(
+                    reporter.counting(chosen),
+                    settings,
+                    engine,
+                    index,
+                    reporter.outcome,
+                    strict=options["strict"],
+                )
         except KeyboardInterrupt:
             reporter.close()
             click.echo(
                 f"{reporter.summary}\ninterrupted: run the same command again to go on", err=True
             )
-            return 130
+            return INTERRUPTED
+        if index.problem:
+            click.echo(f"warning: {index.problem}; nothing is lost", err=True)
     return _finish(summary, problems)
+
+
+def _engine(host: PluginHost, options: dict[str, Any]) -> Engine:
+    from mer_plugins.host import load_factory
+
+    workers = options["workers"] or len(os.sched_getaffinity(0))
+    spec = host.engines.get(options["engine"])
+    factory = load_factory(spec.factory, f"engine {spec.name!r}")
+    engine: Engine = factory(workers=workers, timeout_s=options["timeout_s"] or None)
+    return engine
 
 
 def _finish(summary: Summary, problems: list[tuple[str, str]]) -> int:

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -67,13 +68,26 @@ class Reporter(BarOrLines):
         self.summary.add(outcome)
         self._music_s += outcome.duration_s
         if self._log is not None:
-            self._log.write(json.dumps(_record(outcome)) + "\n")
-            self._log.flush()
+            self._write_log(self._log, outcome)
         if outcome.status == "failed":
             self._line(f"{outcome.track.name}: {short_reason(outcome)}")
         elif outcome.status == "done" and not self._quiet and self._bar is None:
             self._line(_described(outcome))
         self._tell_progress()
+
+    def _write_log(self, log: TextIO, outcome: Outcome) -> None:
+        try:
+            log.write(json.dumps(_record(outcome)) + "\n")
+            log.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            # A full disk costs the log; the tracks may well lie on another one.
+            self._line(f"warning: {self._log_path}: the log ends here ({exc.strerror})")
+            self._log = None
+            if log is not sys.stdout:
+                with suppress(OSError):
+                    log.close()
 
     def _tell_progress(self) -> None:
         elapsed = time.monotonic() - self._started

@@ -1,17 +1,30 @@
-"""Processes on this machine, each with its own extractors; one job's death harms no other."""
+"""Processes on this machine, each with its own extractors; one job's death harms no other.
+
+Each worker has a pipe of its own and shares nothing with the others: no queue and no lock that a
+worker killed at a bad moment could take with it. (``concurrent.futures`` gives the whole pool up
+when one worker dies; Pebble does so when it dies between two jobs.)
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from itertools import islice
-from multiprocessing import get_context
-
-from pebble import ProcessExpired, ProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from threading import Thread
+from typing import Any, Generic
 
 from mer_plugins.contracts import J, R
+
+_PATIENCE_S = 5.0
+# To start and to import what the work needs, which is no job's own time.
+_START_S = 300.0
+_CONTEXT = get_context("spawn")
+_BEGUN = "begun"
 
 
 class LocalEngine:
@@ -22,7 +35,8 @@ class LocalEngine:
     workers : int
         Processes, of one thread each.
     timeout_s : float, optional
-        A job that takes longer is given up and its worker replaced; None waits for ever.
+        A job that takes longer is given up and its worker replaced; None waits for ever. The time
+        a worker needs to start does not count.
     """
 
     def __init__(self, workers: int = 1, timeout_s: float | None = None) -> None:
@@ -36,63 +50,179 @@ class LocalEngine:
 
         When the caller stops early, jobs in hand are given up and no new one is begun.
         """
-        pool = ProcessPool(
-            max_workers=self.workers,
-            context=get_context("spawn"),
-            initializer=_become_worker,
-            initargs=(os.getpid(),),
-        )
+        workers = [_Worker(work, lost, self.timeout_s) for _ in range(self.workers)]
         try:
-            yield from self._feed(pool, work, iter(jobs), lost)
+            yield from _feed(workers, iter(jobs))
         finally:
-            pool.close()  # type: ignore[no-untyped-call]
-            pool.join()
+            for worker in workers:
+                worker.end()
 
-    def _feed(
+
+class _Worker(Generic[J, R]):
+    """One process, started with its first job and again after each death."""
+
+    def __init__(
         self,
-        pool: ProcessPool,
         work: Callable[[J], R],
-        jobs: Iterator[J],
         lost: Callable[[J, BaseException], R],
-    ) -> Iterator[R]:
-        waiting: dict[Future[R], J] = {}
+        timeout_s: float | None,
+    ) -> None:
+        self._work, self._lost, self._timeout_s = work, lost, timeout_s
+        self._process: BaseProcess | None = None
+        self._pipe: Connection[Any, Any] | None = None
+        self._job: list[J] = []
+        self._begun = 0.0
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._job)
+
+    @property
+    def pipe(self) -> Connection[Any, Any]:
+        if self._pipe is None:
+            self._pipe, theirs = _CONTEXT.Pipe()
+            with theirs:
+                self._process = _CONTEXT.Process(target=_serve, args=(theirs,))
+                with _deaf_to_ctrl_c():
+                    self._process.start()
+        return self._pipe
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the job in hand is given up."""
+        if self._timeout_s is None:
+            return float("inf")
+        return self._begun + self._timeout_s - time.monotonic()
+
+    def take(self, job: J) -> list[R]:
+        """Begin a job; return a result only if it cannot even be sent."""
         try:
-            while True:
-                # One job more than workers keeps each busy; a longer queue would only delay Ctrl-C.
-                for job in islice(jobs, self.workers + 1 - len(waiting)):
-                    waiting[pool.schedule(work, args=[job], timeout=self.timeout_s)] = job
-                if not waiting:
-                    return
-                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield _result(future, waiting.pop(future), lost)
-        finally:
-            # Pebble ends the worker of a running job; what a job writes, it writes in one step.
-            for future in waiting:
-                future.cancel()
+            self._send(job)
+        except Exception as exc:
+            return [self._lost(job, exc)]
+        self._job, self._begun = [job], time.monotonic() + _START_S
+        return []
+
+    def _send(self, job: J) -> None:
+        try:
+            self.pipe.send((self._work, job))
+        except OSError:
+            # It died while it had nothing to do: no job is to blame, the next process takes it.
+            self.end()
+            self.pipe.send((self._work, job))
+
+    def receive(self) -> list[R]:
+        """Return what the worker has sent, if it is a result, or what stands in for it."""
+        try:
+            answer, error = self.pipe.recv()
+        except (EOFError, OSError):
+            error = RuntimeError(f"the worker died ({self._death()})")
+        except Exception as exc:
+            error = exc
+        if error == _BEGUN:
+            self._begun = time.monotonic()
+            return []
+        job = self._job.pop()
+        return [answer if error is None else self._lost(job, error)]
+
+    def give_up(self) -> R:
+        """End the worker of a job that takes too long."""
+        job = self._job.pop()
+        self.end()
+        reason = f"it took longer than the {self._timeout_s:g} s that the time-out allows"
+        return self._lost(job, TimeoutError(reason))
+
+    def _death(self) -> str:
+        process = self._process
+        if process is not None:
+            process.join(_PATIENCE_S)
+        self.end()
+        code = None if process is None else process.exitcode
+        if code is None or code >= 0:
+            return f"exit code {code}"
+        return f"signal {signal.Signals(-code).name}"
+
+    def end(self) -> None:
+        """End the process at once: what a job writes, it writes in one step."""
+        if self._process is not None:
+            # Not SIGTERM: a library may hold it off, and a hanging decoder would never see it.
+            self._process.kill()
+            self._process.join()
+        if self._pipe is not None:
+            self._pipe.close()
+        self._process = self._pipe = None
 
 
-def _result(future: Future[R], job: J, lost: Callable[[J, BaseException], R]) -> R:
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Start processes that Ctrl-C, which reaches the whole group, never stops while they import."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return future.result()
-    except ProcessExpired as exc:
-        return lost(job, RuntimeError(f"the worker died ({_death(exc.exitcode)})"))
-    except TimeoutError:
-        return lost(job, TimeoutError("it took longer than the time-out allows"))
-    except Exception as exc:
-        return lost(job, exc)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _death(exit_code: int) -> str:
-    if exit_code >= 0:
-        return f"exit code {exit_code}"
-    return f"signal {signal.Signals(-exit_code).name}"
+def _feed(workers: list[_Worker[J, R]], jobs: Iterator[J]) -> Iterator[R]:
+    while True:
+        for worker in workers:
+            yield from _begun(worker, jobs)
+        busy = {worker.pipe: worker for worker in workers if worker.is_busy}
+        if not busy:
+            return
+        left_s = min(worker.left_s for worker in busy.values())
+        ready = wait(list(busy), None if left_s == float("inf") else max(0.0, left_s))
+        for pipe, worker in busy.items():
+            if pipe in ready:
+                yield from worker.receive()
+            elif worker.left_s <= 0:
+                yield worker.give_up()
 
 
-def _become_worker(parent: int) -> None:
-    # Ctrl-C reaches the whole group; the parent decides what becomes of the tracks in hand.
+def _begun(worker: _Worker[J, R], jobs: Iterator[J]) -> Iterator[R]:
+    """Begin the next job that can be begun; yield results of those that cannot."""
+    while not worker.is_busy:
+        try:
+            job = next(jobs)
+        except StopIteration:
+            return
+        yield from worker.take(job)
+
+
+def _serve(pipe: Connection[Any, Any]) -> None:
+    # Where it cannot be blocked. The parent decides what becomes of the tracks in hand.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # One thread a worker: cores are filled by workers, and results do not depend on their number.
     os.environ["OMP_NUM_THREADS"] = "1"
-    if os.getppid() != parent:
-        raise SystemExit("the parent is gone")
+    Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        while True:
+            work, job = pipe.recv()
+            pipe.send((None, _BEGUN))
+            _answer(pipe, work, job)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the parent is gone, or needs no more
+
+
+def _answer(pipe: Connection[Any, Any], work: Callable[[J], R], job: J) -> None:
+    try:
+        answer: tuple[R | None, BaseException | None] = (work(job), None)
+    except Exception as exc:
+        answer = (None, exc)
+    try:
+        pipe.send(answer)
+    except OSError:
+        raise
+    except Exception as exc:
+        pipe.send((None, RuntimeError(f"its result cannot be sent: {exc} ({answer[1]!r})")))
+
+
+def _end_with_parent() -> None:
+    # A parent that was killed cannot end its workers; one that hangs would stay for ever.
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

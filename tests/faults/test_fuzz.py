@@ -1,0 +1,96 @@
+"""A few hundred mutated inputs of every kind, and the memory that the worst files take."""
+
+from __future__ import annotations
+
+import os
+import resource
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from mer_plugins.audio import open_audio
+from mer_plugins.engines.local import LocalEngine
+from mer_plugins.errors import AudioError
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fuzz import KINDS, run_batch
+
+COUNTS = {"audio": 150, "jams": 150, "lists": 100, "checkpoint": 12, "parameters": 60}
+ROOM = 400 << 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bounds memory by RLIMIT_AS")
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_case_ends_in_a_result_or_one_error(tmp_path, kind):
+    # In a worker, so that a crash of a library is a failure of this test and not of pytest.
+    jobs = [(kind, 0, COUNTS[kind], str(tmp_path))]
+    engine = LocalEngine(workers=1, timeout_s=120)
+    (found,) = engine.run(run_batch, jobs, lambda job, error: {"bad": {"batch": str(error)}})
+    assert found["bad"] == {}
+    assert found["error"]
+    assert len(found["result"]) + len(found["error"]) == COUNTS[kind]
+
+
+def wav(channels, rate, declared, content):
+    head = struct.pack("<IHHIIHH", 16, 1, channels, rate, rate * channels * 2, channels * 2, 16)
+    size = min(declared + 36, 0xFFFFFFFF)
+    return b"RIFF" + struct.pack("<I", size) + b"WAVEfmt " + head + b"data" + content
+
+
+def declaring_a_gigabyte(path):
+    path.write_bytes(wav(2, 44_100, 1 << 30, struct.pack("<I", 1 << 30))[:44])
+
+
+def at_384_khz(path):
+    soundfile.write(path, np.zeros(384_000 * 20), 384_000, subtype="PCM_16")
+
+
+def of_64_channels(path):
+    soundfile.write(path, np.zeros((44_100 * 5, 64)), 44_100, subtype="PCM_16")
+
+
+def hours_of_silence(path):
+    with soundfile.SoundFile(path, "w", 8000, 1, format="FLAC") as file:
+        for _ in range(60):
+            file.write(np.zeros(8000 * 60, dtype=np.int16))
+
+
+WORST = {
+    f.__name__: f for f in (declaring_a_gigabyte, at_384_khz, of_64_channels, hours_of_silence)
+}
+
+
+def decode_in_little_room(job):
+    """Decode with 400 MiB of address space more than the interpreter has; return seconds."""
+    import av  # noqa: F401  # what the libraries take is no matter of the file
+    import soxr  # noqa: F401
+
+    name, path = job
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, used + ROOM))
+    try:
+        with open_audio(path, 44_100) as reader:
+            return sum(map(len, reader.blocks())) / 44_100
+    except AudioError as exc:
+        return str(exc)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bounds memory by RLIMIT_AS")
+def test_the_worst_files_take_bounded_memory(tmp_path):
+    jobs = []
+    for name, make in WORST.items():
+        path = tmp_path / (f"{name}.flac" if "silence" in name else f"{name}.wav")
+        make(path)
+        jobs.append((name, str(path)))
+    engine = LocalEngine(workers=1, timeout_s=120)
+    found = dict(zip(WORST, engine.run(decode_in_little_room, jobs, lost), strict=True))
+    assert "cut off" in str(found.pop("declaring_a_gigabyte"))
+    assert found == pytest.approx({"at_384_khz": 20, "of_64_channels": 5, "hours_of_silence": 3600})
+
+
+def lost(job, error):
+    return repr(error)
