@@ -7,7 +7,6 @@ from pathlib import Path
 
 from damff.plugin import ENSEMBLE_INFO, INFO
 from damff.recipes import TRAINING
-from mer_plugins.errors import PluginError
 from mer_plugins.host import resource_path
 from mer_plugins.sequence.extractor import NeuralExtractor
 
@@ -46,13 +45,8 @@ class DAMFF(NeuralExtractor):
 class DAMFFEnsemble(NeuralExtractor):
     """Mean and deviation of several DAMFF networks, each trained without one fold of the data.
 
-    Parameters are those of :class:`DAMFF`; `checkpoint`, which must be given, is an
-    ``ensemble.safetensors`` as ``mer train --plugin damff --folds all`` writes it.
-
-    Raises
-    ------
-    PluginError
-        If no checkpoint is given.
+    Parameters are those of :class:`DAMFF`; `checkpoint` is an ``ensemble.safetensors`` as ``mer
+    train --plugin damff --folds all`` writes it, by default the bundled one.
     """
 
     def __init__(
@@ -63,12 +57,7 @@ class DAMFFEnsemble(NeuralExtractor):
         window_s: float | None = None,
         hop_s: float | None = None,
     ) -> None:
-        if not checkpoint:
-            raise PluginError(
-                "damff-ensemble has no weights of its own yet: give -p checkpoint=FILE, the "
-                "ensemble.safetensors that `mer train --plugin damff --folds all` writes"
-            )
-        path = Path(checkpoint)
+        path = Path(checkpoint) if checkpoint else resource_path(ENSEMBLE_INFO.checkpoint)
         super().__init__(
             ENSEMBLE_INFO,
             TRAINING,

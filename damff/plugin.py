@@ -9,25 +9,25 @@ from mer_plugins.contracts import ExtractorInfo, ExtractorSpec
 
 INFO = ExtractorInfo(
     name="damff",
-    version="1.0",
+    version="1.1",
     summary="Dual attention-based multi-scale feature fusion (ISMIR 2023)",
     sample_rate=44_100,
     window_s=10.0,
     hop_s=0.5,
     min_duration_s=0.5,
-    licence="MIT (code), weights trained on DEAM (research)",
+    licence="MIT (code), weights trained on DEAM, 4Q, VGMIDI (research)",
     citation=(
         "L. Zhang, X. Yang, Y. Zhang, J. Luo: Dual Attention-based Multi-scale Feature Fusion "
         "Approach for Dynamic Music Emotion Recognition. ISMIR 2023"
     ),
-    checkpoint="damff:checkpoints/damff-deam-clips.safetensors",
+    checkpoint="damff:checkpoints/damff.safetensors",
 )
 
 ENSEMBLE_INFO = replace(
     INFO,
     name="damff-ensemble",
     summary="Several DAMFF networks: their mean, and their deviation as uncertainty",
-    checkpoint="",
+    checkpoint="damff:checkpoints/damff-ensemble.safetensors",
 )
 
 
