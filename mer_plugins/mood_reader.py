@@ -8,7 +8,7 @@ Source: the JAMS schema 0.3.5 and its namespace ``mood/thayer.json``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -82,7 +82,7 @@ def curves(
         As :func:`from_annotation`, without `problem`.
     """
     found = []
-    for label, annotation in _labelled(jams):
+    for label, annotation in labelled(jams):
         try:
             found.append((label, from_annotation(annotation)))
         except JamsError as exc:
@@ -90,6 +90,16 @@ def curves(
                 raise JamsError(f"annotation {label!r}: {exc}") from exc
             problem(label, str(exc))
     return found
+
+
+def labelled(jams: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each ``mood_thayer`` annotation with its label, as :func:`curves` names them."""
+    seen: dict[str, int] = {}
+    for annotation in jams.get("annotations") or []:
+        if isinstance(annotation, dict) and annotation.get("namespace") == NAMESPACE:
+            label = _label(annotation)
+            seen[label] = seen.get(label, 0) + 1
+            yield (label if seen[label] == 1 else f"{label} ({seen[label]})"), annotation
 
 
 def _rows(data: object) -> list[_Row]:
@@ -164,15 +174,6 @@ def _curve(
         return EmotionCurve(times, np.clip(values, -1, 1), hop_s, std)
     except ValueError as exc:
         raise JamsError(f"a {NAMESPACE} annotation is malformed: {exc}") from exc
-
-
-def _labelled(jams: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    seen: dict[str, int] = {}
-    for annotation in jams.get("annotations") or []:
-        if isinstance(annotation, dict) and annotation.get("namespace") == NAMESPACE:
-            label = _label(annotation)
-            seen[label] = seen.get(label, 0) + 1
-            yield (label if seen[label] == 1 else f"{label} ({seen[label]})"), annotation
 
 
 def _label(annotation: dict[str, Any]) -> str:

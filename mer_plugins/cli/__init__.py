@@ -17,6 +17,10 @@ INTERRUPTED = 130
 _COMMANDS = {
     "datasets": ("mer_plugins.cli.datasets", "Turn labelled data sets into collections of JAMS."),
     "doctor": ("mer_plugins.cli.doctor", "Check this installation and say what to do."),
+    "evaluate": (
+        "mer_plugins.cli.evaluate",
+        "Compare systems with human labels, with intervals and tests.",
+    ),
     "extract": ("mer_plugins.cli.extract", "Annotate recordings with valence and arousal."),
     "plot": ("mer_plugins.cli.plot", "Draw the emotion curves of a JAMS file or a recording."),
     "plugins": ("mer_plugins.cli.plugins", "List the plugins of this environment."),

@@ -1,0 +1,159 @@
+"""``mer evaluate``: compare systems with what people said of a collection."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mer_plugins.batch import Settings, Summary
+    from mer_plugins.collection import Track
+    from mer_plugins.evaluation.comparison import Comparison
+    from mer_plugins.evaluation.reference import Song
+    from mer_plugins.evaluation.systems import System
+
+
+@click.command("evaluate", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--reference",
+    required=True,
+    metavar="COLLECTION",
+    help="Recordings with their human labels in JAMS beside them.",
+)
+@click.option("-P", "--plugin", "plugins", multiple=True, metavar="NAME", help="Plugin to run.")
+@click.option(
+    "--estimates",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder of JAMS estimates; each plugin in it is a system.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="OUT",
+    help="Folder for results, tables and pictures.",
+)
+@click.option(
+    "-j",
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Worker processes.  [default: number of cores]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Only warnings, failures and the table.")
+@click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
+def command(reference: str, plugins: tuple[str, ...], **options: Any) -> int:
+    r"""Score plugins, or estimates in JAMS, against the human labels of a collection.
+
+    CCC, PCC, RMSE and R2 come per song, pooled and over the songs' means, with 95 % intervals and
+    paired tests against the first system. Predictors that do not listen (global-mean,
+    mean-trajectory) are always in the table. What a plugin has done already is not done again.
+
+    \b
+    Examples:
+      mer evaluate --reference deam/ --plugin damff -o out/
+      mer evaluate --reference deam/ --estimates mine/ --plugin damff -o out/ --json
+    """
+    if not (plugins or options["estimates"]):
+        raise click.UsageError("nothing to compare: give --plugin NAME or --estimates DIR")
+    from mer_plugins.evaluation.output import results_text, write
+    from mer_plugins.evaluation.reference import read_reference
+
+    notes: list[str] = []
+    songs = read_reference(reference, lambda shown, reason: _warn(notes, f"{shown}: {reason}"))
+    systems = _systems(reference, songs, plugins, options, notes)
+    comparison = _compared(reference, songs, systems, notes)
+    write(comparison, options["output"])
+    if options["as_json"]:
+        click.echo(results_text(comparison), nl=False)
+    else:
+        _show(comparison, options)
+    return 0
+
+
+def _systems(
+    reference: str,
+    songs: list[Song],
+    plugins: tuple[str, ...],
+    options: dict[str, Any],
+    notes: list[str],
+) -> list[System]:
+    from mer_plugins.evaluation.systems import (
+        TRIVIAL,
+        read_estimates,
+        run_plugin,
+        with_unique_names,
+    )
+    from mer_plugins.host import plugin_host
+
+    host = plugin_host()
+    for name in (*plugins, *TRIVIAL):
+        host.info(name)
+
+    def problem(shown: str, reason: str) -> None:
+        _warn(notes, f"{shown}: {reason}")
+
+    def run(tracks: Iterable[Track], settings: Settings) -> Summary:
+        return _run(tracks, settings, options)
+
+    def ran(name: str) -> System:
+        folder = options["output"] / "estimates" / name
+        return run_plugin(host, name, reference, songs, folder, run)
+
+    systems = [ran(name) for name in dict.fromkeys(plugins)]
+    for folder in options["estimates"]:
+        systems += read_estimates(host, folder, songs, problem)
+    there = {system.name for system in systems}
+    systems += [ran(name) for name in TRIVIAL if name not in there]
+    return with_unique_names(systems)
+
+
+def _run(tracks: Iterable[Track], settings: Settings, options: dict[str, Any]) -> Summary:
+    from mer_plugins.batch import run
+    from mer_plugins.cli.progress import Reporter
+    from mer_plugins.done_index import DoneIndex, default_index_path
+    from mer_plugins.engines.local import LocalEngine
+
+    engine = LocalEngine(options["workers"] or len(os.sched_getaffinity(0)))
+    with (
+        DoneIndex(default_index_path()) as index,
+        Reporter(quiet=options["quiet"], log=None) as reporter,
+    ):
+        return run(reporter.counting(tracks), settings, engine, index, reporter.outcome)
+
+
+def _compared(
+    reference: str, songs: list[Song], systems: list[System], notes: list[str]
+) -> Comparison:
+    from mer_plugins.evaluation.comparison import compare, match_system, warnings_of
+
+    pairs = [match_system(songs, system) for system in systems]
+    for system, found in zip(systems, pairs, strict=True):
+        for text in warnings_of(songs, system, found):
+            _warn(notes, text)
+    return compare(reference, songs, systems, pairs, notes)
+
+
+def _warn(notes: list[str], text: str) -> None:
+    notes.append(text)
+    click.echo(f"warning: {text}", err=True)
+
+
+def _show(comparison: Comparison, options: dict[str, Any]) -> None:
+    from mer_plugins.cli.agreement_table import print_table
+    from mer_plugins.evaluation.tables import caption, terminal_tables
+
+    scores, tests = terminal_tables(comparison)
+    click.echo(caption(comparison))
+    for table in (scores, tests):
+        click.echo()
+        print_table(table)
+    if not options["quiet"]:
+        click.echo(f"\nwritten to {options['output']}")

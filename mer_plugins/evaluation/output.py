@@ -1,0 +1,53 @@
+"""Write a comparison into a folder: results, rows a song, tables and pictures."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+from mer_plugins.atomic import replacing
+from mer_plugins.evaluation.comparison import Comparison
+from mer_plugins.evaluation.figures import plot_comparison
+from mer_plugins.evaluation.reference import EvaluationError
+from mer_plugins.evaluation.results import per_song_csv, to_dict
+from mer_plugins.evaluation.tables import latex, markdown
+
+
+def results_text(comparison: Comparison) -> str:
+    """Return ``results.json``."""
+    return json.dumps(to_dict(comparison), indent=1, ensure_ascii=False) + "\n"
+
+
+def write(comparison: Comparison, folder: Path) -> None:
+    """Write ``results.json``, ``per_song.csv``, ``table.md``, ``table.tex`` and ``scores.*``.
+
+    Raises
+    ------
+    EvaluationError
+        If the disk does not take them.
+    """
+    texts = {
+        "results.json": results_text(comparison),
+        "per_song.csv": per_song_csv(comparison),
+        "table.md": markdown(comparison),
+        "table.tex": latex(comparison),
+    }
+    files = {name: text.encode() for name, text in texts.items()} | _pictures(comparison)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            with replacing(folder / name) as file:
+                file.write(content)
+    except OSError as exc:
+        raise EvaluationError(f"{folder}: cannot be written ({exc.strerror or exc})") from exc
+
+
+def _pictures(comparison: Comparison) -> dict[str, bytes]:
+    figure = plot_comparison(comparison)
+    found = {}
+    for suffix in ("png", "svg"):
+        picture = io.BytesIO()
+        figure.savefig(picture, format=suffix, dpi=150)
+        found[f"scores.{suffix}"] = picture.getvalue()
+    return found
