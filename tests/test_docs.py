@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -24,20 +25,27 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+def commands(text):
+    """Every command of the code blocks, as words, without comments."""
+    for block in re.findall(r"```\n(.*?)```", text, re.S):
+        for line in block.replace("\\\n", " ").splitlines():
+            yield from (part.split() for part in line.split("#")[0].split("&&"))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_commands_in_the_pages_exist_with_their_options(page):
-    for block in re.findall(r"```\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = line.split("#")[0].split()
-            if words[:1] == ["mer-extract"]:
-                known = {o for p in extract.params for o in p.opts}
-            elif words[:1] == ["mer"]:
-                found = mer.get_command(None, words[1])
-                assert found is not None, line
-                known = {o for p in found.params for o in p.opts}
-            else:
-                continue
-            assert {w for w in words if w.startswith("-")} <= known, line
+    for words in commands(page.read_text(encoding="utf-8")):
+        if words[:1] == ["mer-extract"]:
+            found = extract
+        elif words[:1] == ["mer"]:
+            found = mer.get_command(None, words[1])
+            if isinstance(found, click.Group) and set(words[2:3]) & set(found.commands):
+                found = found.commands[words[2]]
+            assert found is not None, words
+        else:
+            continue
+        known = {option for parameter in found.params for option in parameter.opts}
+        assert {w for w in words if w.startswith("-")} <= known, words
 
 
 def test_the_first_screen_has_the_two_commands_and_a_picture():
@@ -45,7 +53,7 @@ def test_the_first_screen_has_the_two_commands_and_a_picture():
     assert "make demo" in top and "make test" in top and "![" in top
 
 
-@pytest.mark.parametrize("name", [None, "extract", "plot", "plugins", "summary", "train"])
+@pytest.mark.parametrize("name", [None, *mer.list_commands(None)])
 def test_every_help_has_examples(name):
     result = CliRunner().invoke(mer, [*([name] if name else []), "--help"])
     assert result.exit_code == 0
