@@ -96,7 +96,10 @@ def test_files_that_are_no_checkpoint(checkpoint, tmp_path, monkeypatch, kind):
         (lambda c: replace(c, model={**c.model, "reduction": 65}), "at most the 64 channels"),
         (lambda c: replace(c, model={**c.model, "hidden": "many"}), "whole numbers from 1 up"),
         (lambda c: replace(c, model={**c.model, "outputs": 1}), "1 output.s.: expected 2"),
-        (lambda c: replace(c, model={**c.model, "n_mels": 64}), "n_mels of the front end.s segments is 128: expected"),
+        (
+            lambda c: replace(c, model={**c.model, "n_mels": 64}),
+            "n_mels of the front end.s segments is 128: expected",
+        ),
         (lambda c: replace(c, model={**c.model, "hidden": 10**6}), "its weights hold"),
         (lambda c: replace(c, model={**c.model, "hidden": 10**12}), "no network that can be"),
         (lambda c: replace(c, per_dimension=True), "2 output.s.: expected 1"),
