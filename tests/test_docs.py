@@ -45,7 +45,7 @@ def test_the_first_screen_has_the_two_commands_and_a_picture():
     assert "make demo" in top and "make test" in top and "![" in top
 
 
-@pytest.mark.parametrize("name", [None, "extract", "plot", "plugins", "summary", "train"])
+@pytest.mark.parametrize("name", [None, "evaluate", "extract", "plot", "plugins", "summary", "train"])
 def test_every_help_has_examples(name):
     result = CliRunner().invoke(mer, [*([name] if name else []), "--help"])
     assert result.exit_code == 0
