@@ -12,9 +12,8 @@ from mer_plugins.agreement import pcc, rmse
 from mer_plugins.curves import DIMENSIONS, FloatArray, Scale
 
 _ROUNDING = 1e-9
-# How much larger the mean crosswise correlation has to be. Correct systems, whose two dimensions
-# follow each other closely, stay within a few hundredths of the straight one.
-ORDER_MARGIN = 0.05
+# A correct system lies far on the other side of both: what is compared is not noise around 0.
+ORDER_MARGIN, ORDER_LEAST = 0.2, 0.2
 _NATIVE = (Scale(1, 9), Scale(0, 1), Scale(1, 5), Scale(0, 100))
 
 
@@ -46,7 +45,7 @@ def scale_warning(reference: FloatArray, estimate: FloatArray) -> str:
 
 
 def order_warning(reference: FloatArray, estimate: FloatArray) -> str:
-    """Tell if valence and arousal seem swapped; an empty text if not.
+    r"""Tell if valence and arousal seem swapped; an empty text if not.
 
     Parameters
     ----------
@@ -56,13 +55,20 @@ def order_warning(reference: FloatArray, estimate: FloatArray) -> str:
     Notes
     -----
     Compared are the mean of the pooled correlations valence-valence and arousal-arousal, and that
-    of the two crosswise ones; a difference of :data:`ORDER_MARGIN` counts.
+    of the two crosswise ones. Where valence and arousal go together, the two means are close
+    whatever the order, so their difference is taken relative to
+    :math:`\sqrt{(1 - \rho_r)(1 - \rho_e)}`, of the correlations between both dimensions of the
+    reference and of the estimate: it is then the correlation of valence less arousal, with its
+    sign turned. Beyond :data:`ORDER_MARGIN`, and with a crosswise mean beyond
+    :data:`ORDER_LEAST`, it counts.
     """
     if len(reference) < 2:
         return ""
     found = [[pcc(reference[:, i], estimate[:, j]) for j in (0, 1)] for i in (0, 1)]
-    straight, crosswise = np.trace(found) / 2, (found[0][1] + found[1][0]) / 2
-    if crosswise - straight <= ORDER_MARGIN:
+    straight, crosswise = (found[0][0] + found[1][1]) / 2, (found[0][1] + found[1][0]) / 2
+    together = [pcc(pair[:, 0], pair[:, 1]) for pair in (reference, estimate)]
+    apart = np.sqrt((1 - together[0]) * (1 - together[1]))
+    if crosswise <= ORDER_LEAST or crosswise - straight <= ORDER_MARGIN * apart:
         return ""
     return (
         f"{DIMENSIONS[0]} and {DIMENSIONS[1]} seem swapped: the estimates correlate with the other "

@@ -1,0 +1,339 @@
+"""Scores, intervals, tests and warnings of a comparison, against independent libraries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import audmetric
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import r2_score
+
+from mer_plugins.curves import DIMENSIONS, EmotionCurve, Scale
+from mer_plugins.errors import CheckpointError
+from mer_plugins.evaluation.checks import order_warning, scale_warning
+from mer_plugins.evaluation.comparison import (
+    AGGREGATIONS,
+    compare,
+    match_system,
+    warnings_of,
+)
+from mer_plugins.evaluation.leaks import count_taught, list_beside, trained_on
+from mer_plugins.evaluation.output import write
+from mer_plugins.evaluation.reference import EvaluationError, Song, on_half_seconds
+from mer_plugins.evaluation.results import to_dict
+from mer_plugins.evaluation.statistics import (
+    METRICS,
+    bootstrap,
+    holm,
+    interval,
+    moments,
+    paired_p,
+    scores_of,
+    weighted_means,
+)
+from mer_plugins.evaluation.systems import System, matched, with_unique_names
+from mer_plugins.evaluation.tables import latex, markdown
+from mer_plugins.time_grid import Intervals
+
+SONGS, FRAMES = 12, 40
+
+
+def on_cells(values, start=0.0):
+    starts = start + 0.5 * np.arange(len(values))
+    return Intervals(starts, starts + 0.5, np.asarray(values, dtype=float), 0.5)
+
+
+@pytest.fixture
+def truth():
+    rng = np.random.default_rng(1)
+    levels = rng.uniform(-0.5, 0.5, (SONGS, 1, 2))
+    return levels + 0.05 * rng.standard_normal((SONGS, FRAMES, 2)).cumsum(axis=1)
+
+
+@pytest.fixture
+def songs(truth):
+    return [Song(f"{i}.wav", Path(f"{i}.wav"), on_cells(v, 15.0)) for i, v in enumerate(truth)]
+
+
+def system(values, name="a", start=15.0):
+    return System(name, "made here", {f"{i}.wav": on_cells(v, start) for i, v in enumerate(values)})
+
+
+def compared(songs, *systems):
+    return compare("here", songs, systems, [match_system(songs, s) for s in systems])
+
+
+def oracle(reference, estimate):
+    return {
+        "ccc": audmetric.concordance_cc(reference, estimate),
+        "pcc": np.corrcoef(reference, estimate)[0, 1],
+        "rmse": np.sqrt(audmetric.mean_squared_error(reference, estimate)),
+        "r2": r2_score(reference, estimate),
+    }
+
+
+def test_scores_in_every_aggregation_equal_those_of_other_libraries(songs, truth):
+    rng = np.random.default_rng(2)
+    estimate = 0.6 * truth + 0.1 + 0.1 * rng.standard_normal(truth.shape)
+    found = compared(songs, system(estimate)).systems[0].scores
+    for d, dimension in enumerate(DIMENSIONS):
+        r, e = truth[..., d], estimate[..., d]
+        each = [oracle(*pair) for pair in zip(r, e, strict=True)]
+        expected = {
+            "per-song": {m: np.mean([one[m] for one in each]) for m in METRICS},
+            "pooled": oracle(r.ravel(), e.ravel()),
+            "song-level": oracle(r.mean(axis=1), e.mean(axis=1)),
+        }
+        for aggregation in AGGREGATIONS:
+            for metric in METRICS:
+                value = found[aggregation, dimension, metric].value
+                assert value == pytest.approx(expected[aggregation][metric], abs=1e-9)
+
+
+def test_the_estimate_is_averaged_to_half_seconds_and_scored_only_where_labelled(songs, truth):
+    fine = np.repeat(truth, 5, axis=1) + np.tile([-0.02, 0.02, 0, 0.01, -0.01], FRAMES)[:, None]
+    padded = np.concatenate([np.full((SONGS, 50, 2), 0.9), fine], axis=1)
+    curves = {}
+    for i, values in enumerate(padded):
+        starts = 10.0 + 0.1 * np.arange(len(values))
+        curves[f"{i}.wav"] = Intervals(starts, starts + 0.1, values, 0.1)
+    found = compared(songs, System("fine", "here", curves)).systems[0]
+    assert found.frames == SONGS * FRAMES
+    assert found.scores["pooled", "valence", "rmse"].value == pytest.approx(0, abs=1e-9)
+
+
+def test_an_estimate_that_comes_late_is_scored_as_late(songs, truth):
+    found = compared(songs, system(truth, start=17.0)).systems[0]
+    expected = np.mean([audmetric.concordance_cc(t[4:, 0], t[:-4, 0]) for t in truth])
+    assert found.frames == SONGS * (FRAMES - 4)
+    assert found.scores["per-song", "valence", "ccc"].value == pytest.approx(expected, abs=1e-9)
+
+
+def test_estimates_dealt_to_the_wrong_songs_lose_their_level(songs, truth):
+    found = compared(songs, system(truth), system(np.roll(truth, 1, axis=0), "shuffled")).systems
+    right, wrong = (s.scores["song-level", "arousal", "ccc"].value for s in found)
+    assert right == pytest.approx(1)
+    assert wrong < 0.5
+
+
+def test_a_constant_estimate_has_ccc_0_and_a_counted_undefined_pcc(songs, truth):
+    found = compared(songs, system(np.full_like(truth, 0.1))).systems[0]
+    for aggregation in AGGREGATIONS:
+        ccc, pcc = (found.scores[aggregation, "valence", m] for m in ("ccc", "pcc"))
+        assert (ccc.value, ccc.low, ccc.high) == (0, 0, 0)
+        assert np.isnan([pcc.value, pcc.low, pcc.high]).all()
+    assert found.undefined == {"valence": SONGS, "arousal": SONGS}
+
+
+def test_a_song_with_a_constant_estimate_is_left_out_of_the_mean_pcc(songs, truth):
+    estimate = truth.copy()
+    estimate[3, :, 0] = 0.0
+    found = compared(songs, system(estimate)).systems[0]
+    assert found.scores["per-song", "valence", "pcc"].value == pytest.approx(1)
+    assert found.scores["per-song", "valence", "ccc"].value == pytest.approx((SONGS - 1) / SONGS)
+    assert found.undefined == {"valence": 1, "arousal": 0}
+
+
+@pytest.mark.parametrize("centre", [0.0, 0.3])
+def test_scores_of_moments_are_those_of_the_series(centre):
+    rng = np.random.default_rng(3)
+    r, e = rng.uniform(-1, 1, (2, 50, 2))
+    found = scores_of(moments(r - centre, e - 2 * centre), centre, 2 * centre)
+    for d in (0, 1):
+        assert found[d] == pytest.approx(list(oracle(r[:, d], e[:, d]).values()), abs=1e-12)
+
+
+def test_intervals_are_the_quantiles_of_scores_of_resampled_songs(songs, truth):
+    rng = np.random.default_rng(4)
+    estimate = 0.7 * truth + 0.1 * rng.standard_normal(truth.shape)
+    found = compared(songs, system(estimate)).systems[0].scores
+    draws = {key: [] for key in AGGREGATIONS}
+    cccs = [oracle(truth[i, :, 1], estimate[i, :, 1])["ccc"] for i in range(SONGS)]
+    for counts in bootstrap(lambda counts: counts, SONGS).astype(int):
+        drawn = np.repeat(np.arange(SONGS), counts)
+        r, e = truth[drawn, :, 1], estimate[drawn, :, 1]
+        draws["per-song"].append(np.mean(np.array(cccs)[drawn]))
+        draws["pooled"].append(audmetric.concordance_cc(r.ravel(), e.ravel()))
+        draws["song-level"].append(audmetric.concordance_cc(r.mean(axis=1), e.mean(axis=1)))
+    for aggregation, values in draws.items():
+        score = found[aggregation, "arousal", "ccc"]
+        expected = np.quantile(values, [0.025, 0.975])
+        assert [score.low, score.high] == pytest.approx(list(expected), abs=1e-9)
+        assert score.low < score.value < score.high
+
+
+def test_each_resample_is_scored_as_if_its_songs_were_written_out(truth):
+    table = truth.mean(axis=1)
+    found = bootstrap(lambda counts: weighted_means(counts, table), SONGS, count=700, seed=5)
+    again = bootstrap(lambda counts: counts, SONGS, count=700, seed=5).astype(int)
+    assert (again.sum(axis=1) == SONGS).all()
+    expected = [table[np.repeat(np.arange(SONGS), counts)].mean(axis=0) for counts in again]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_an_interval_without_any_score_is_undefined():
+    low, high = interval(np.full((10, 2), np.nan))
+    assert np.isnan([*low, *high]).all()
+
+
+def test_paired_tests_are_those_of_scipy(songs, truth):
+    rng = np.random.default_rng(6)
+    first = system(truth + 0.05 * rng.standard_normal(truth.shape), "first")
+    other = system(truth + 0.10 * rng.standard_normal(truth.shape), "other")
+    comparison = compared(songs, first, other)
+    rows = [
+        [
+            np.sqrt(((c.values - t) ** 2).mean(axis=0))
+            for c, t in zip(s.curves.values(), truth, strict=True)
+        ]
+        for s in (first, other)
+    ]
+    a, b = np.array(rows)[:, :, 0]
+    test = next(t for t in comparison.tests if (t.dimension, t.metric) == ("valence", "rmse"))
+    assert test.wilcoxon_p == pytest.approx(stats.wilcoxon(b, a).pvalue)
+    assert test.t_p == pytest.approx(stats.ttest_rel(b, a).pvalue)
+    assert test.difference.value == pytest.approx(np.mean(b - a))
+    assert 0 < test.difference.low < test.difference.value < test.difference.high
+    raw = [t.wilcoxon_p for t in comparison.tests]
+    assert [t.wilcoxon_p_holm for t in comparison.tests] == pytest.approx(holm(raw))
+
+
+def test_identical_systems_do_not_differ(songs, truth):
+    for test in compared(songs, system(truth), system(truth, "b")).tests:
+        assert (test.difference.value, test.wilcoxon_p, test.t_p) == (0, 1, 1)
+
+
+def test_paired_p_needs_two_songs():
+    assert np.isnan(paired_p(np.array([0.1]), np.array([0.2]))).all()
+
+
+def test_holm_is_a_step_down_that_never_decreases():
+    # By hand: 4 x 0.005, 3 x 0.01, 2 x 0.03, then at least as much as before.
+    found = holm([0.01, 0.04, 0.03, 0.005, np.nan])
+    assert found == pytest.approx([0.03, 0.06, 0.06, 0.02, np.nan], nan_ok=True)
+    assert holm([0.9, 0.8]) == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize(
+    ("native", "expected"),
+    [(Scale(1, 9), r"Scale(1, 9)"), (Scale(0, 1), r"Scale(0, 1)"), (Scale(-3, 3), "Scale.to_unit")],
+)
+def test_another_scale_is_recognised(truth, native, expected):
+    reference = truth.reshape(-1, 2).clip(-1, 1)
+    text = scale_warning(reference, native.from_unit(reference))
+    assert expected in text
+
+
+def test_values_in_the_right_scale_and_order_pass(truth):
+    reference = truth.reshape(-1, 2).clip(-1, 1)
+    for estimate in (reference, np.full_like(reference, 0.1), 0.3 * reference):
+        assert scale_warning(reference, estimate) == ""
+        assert order_warning(reference, estimate) == ""
+
+
+def test_swapped_columns_are_recognised_and_scored_as_they_stand(songs, truth):
+    swapped = system(truth[..., ::-1])
+    text = warnings_of(songs, swapped, match_system(songs, swapped))[-1]
+    assert text.startswith("a: valence and arousal seem swapped")
+    found = compared(songs, swapped).systems[0].scores["pooled", "valence", "ccc"].value
+    assert found == pytest.approx(
+        audmetric.concordance_cc(truth[..., 0].ravel(), truth[..., 1].ravel()), abs=1e-9
+    )
+
+
+def test_an_order_is_recognised_where_both_dimensions_go_together():
+    rng = np.random.default_rng(8)
+    common = rng.uniform(-0.6, 0.6, (500, 1))
+    reference = common + rng.uniform(-0.2, 0.2, (500, 2))
+    estimate = 0.7 * reference + rng.uniform(-0.1, 0.1, (500, 2))
+    assert order_warning(reference, estimate) == ""
+    assert "seem swapped" in order_warning(reference, estimate[:, ::-1])
+
+
+def test_estimates_that_follow_nothing_are_not_called_swapped(truth):
+    reference = truth.reshape(-1, 2)
+    for seed in range(20):
+        noise = np.random.default_rng(seed).uniform(-1, 1, reference.shape)
+        assert order_warning(reference, noise) == ""
+
+
+def test_values_of_another_scale_are_scored_as_they_stand(songs, truth):
+    native = Scale(1, 9).from_unit(truth)
+    found = compared(songs, system(native)).systems[0].scores["pooled", "valence", "rmse"].value
+    assert found == pytest.approx(np.sqrt(np.mean((native - truth)[..., 0] ** 2)), abs=1e-9)
+
+
+def test_missing_songs_are_told_and_the_rest_is_scored(songs, truth):
+    part = system(truth[:5])
+    pairs = match_system(songs, part)
+    assert f"covers 5 of {SONGS} songs" in warnings_of(songs, part, pairs)[0]
+    comparison = compared(songs, system(truth, "all"), part)
+    assert comparison.systems[1].scores["per-song", "valence", "ccc"].value == pytest.approx(1)
+    assert {test.songs for test in comparison.tests} == {5}
+
+
+def test_a_system_without_any_matching_interval_is_an_error(songs, truth):
+    with pytest.raises(EvaluationError, match="no song has two labelled half seconds"):
+        compared(songs, system(truth, start=900.0))
+
+
+def test_labels_are_averaged_within_half_seconds():
+    curve = EmotionCurve(np.array([0.0, 0.25, 1.0]), np.array([[0, 0], [1, 0.5], [0.2, 0.4]]), 0.25)
+    cells = on_half_seconds(curve)
+    np.testing.assert_allclose(cells.starts, [0, 1])
+    np.testing.assert_allclose(cells.values, [[0.5, 0.25], [0.2, 0.4]])
+
+
+def test_recordings_are_matched_by_path_then_by_a_unique_stem(tmp_path):
+    for name in ("a/one.jams", "b/one.jams", "elsewhere/two.jams", "three.mp3.jams"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    labels = on_cells(np.zeros((2, 2)))
+    names = ["a/one.wav", "two.wav", "three.mp3", "c/one.wav", "none.wav"]
+    found = matched(tmp_path, [Song(name, Path(name), labels) for name in names])
+    assert {k: v.relative_to(tmp_path).as_posix() for k, v in found.items()} == {
+        "a/one.wav": "a/one.jams",
+        "two.wav": "elsewhere/two.jams",
+        "three.mp3": "three.mp3.jams",
+    }
+
+
+def test_systems_of_one_name_are_told_apart(tmp_path):
+    (tmp_path / "x").mkdir()
+    twice = [System("a", "plugin a 1", {}), *[System("a", str(tmp_path / "x"), {})] * 2]
+    assert [s.name for s in with_unique_names(twice)] == ["a", "x/a", "x/a (2)"]
+
+
+def test_recordings_a_checkpoint_was_trained_on_are_counted(tmp_path):
+    audio = [tmp_path / f"{i}.wav" for i in range(3)]
+    for i, path in enumerate(audio):
+        path.write_bytes(bytes([i]) * 10)
+    checkpoint = tmp_path / "model.v2.safetensors"
+    assert count_taught(str(checkpoint), audio) is None
+    assert trained_on(audio[:1]) == [hashlib.sha256(bytes(10)).hexdigest()]
+    beside = list_beside(checkpoint)
+    assert beside.name == "model.v2.trained_on.json"
+    beside.write_text(json.dumps(trained_on(audio[:2])))
+    assert count_taught(str(checkpoint), audio) == 2
+    beside.write_text("{}")
+    with pytest.raises(CheckpointError, match="expected a JSON list"):
+        count_taught(str(checkpoint), audio)
+
+
+def test_everything_is_written_as_valid_files(songs, truth, tmp_path):
+    odd = "50%_$a$|b&\\"
+    comparison = compared(songs, system(truth, odd), system(np.zeros_like(truth), "flat"))
+    write(comparison, tmp_path / "out")
+    results = json.loads((tmp_path / "out/results.json").read_text(), parse_constant=pytest.fail)
+    assert results == to_dict(comparison)
+    assert results["systems"][1]["scores"]["pooled"]["valence"]["pcc"]["value"] is None
+    rows = (tmp_path / "out/per_song.csv").read_text().splitlines()
+    assert len(rows) == 1 + 2 * SONGS
+    assert (tmp_path / "out/scores.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "out/scores.svg").read_text()
+    assert r"50\%\_\$a\$|b\&\textbackslash{}" in latex(comparison)
+    assert r"50%_$a$\|b&\ " in markdown(comparison)
