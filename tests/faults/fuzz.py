@@ -319,18 +319,19 @@ def run_case(kind: str, number: int, folder: Path) -> str:
     return "result"
 
 
-def run_batch(job: tuple[str, int, int, str]) -> dict[str, list[int] | dict[int, str]]:
-    """Run cases [first, end) of a kind; return the numbers that gave a result, an error, or else."""
+def run_batch(job: tuple[str, int, int, str]) -> dict:
+    """Run cases [first, end) of a kind; return how many gave a result and an error, and the rest."""
     kind, first, end, folder = job
-    resource.setrlimit(resource.RLIMIT_AS, (ROOM + (20 << 30) * (kind == "checkpoint"),) * 2)
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (ROOM + (20 << 30) * (kind == "checkpoint"), hard))
     place = Path(folder, kind)
     place.mkdir(parents=True, exist_ok=True)
-    found: dict = {"result": [], "error": [], "bad": {}}
+    found: dict = {"result": 0, "error": 0, "bad": {}}
     for number in range(first, end):
         Path(place, "number").write_text(str(number))
         how = run_case(kind, number, place)
         if how in found:
-            found[how].append(number)
+            found[how] += 1
         else:
             found["bad"][number] = how
     return found
