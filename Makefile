@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test lint types check collection clean
+SECONDS ?= 300
+
+.PHONY: demo test lint types check collection soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mer-extract --plugin damff examples/collection --log-json $(VENV)/demo.jsonl
@@ -26,6 +28,9 @@ check: test lint types
 
 collection:
 	$(PYTHON) examples/make_collection.py --out examples/collection
+
+soak: $(VENV)/.installed-test
+	$(BIN)/python tests/faults/soak.py --seconds $(SECONDS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

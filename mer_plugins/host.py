@@ -114,7 +114,7 @@ class PluginHost:
         path = Path(str(chosen)) if chosen else resource_path(info.checkpoint)
         return replace(info, checkpoint=str(path), checkpoint_sha256=file_sha256(path))
 
-    def create(self, name: str, **parameters: Any) -> Extractor:
+    def create(self, name: str, /, **parameters: Any) -> Extractor:
         """Import a plugin and make its extractor.
 
         Raises
@@ -127,7 +127,7 @@ class PluginHost:
         extractor: Extractor = _made(name, factory, parameters)
         return extractor
 
-    def open_dataset(self, name: str, source: Path, **parameters: Any) -> Dataset:
+    def open_dataset(self, name: str, source: Path, /, **parameters: Any) -> Dataset:
         """Import the code of a data set and open its files below `source`.
 
         Raises
@@ -273,6 +273,8 @@ def file_sha256(path: Path) -> str:
         return _file_sha256(path, found.st_size, found.st_mtime_ns)
     except OSError as exc:
         raise PluginError(f"{path}: the checkpoint cannot be read ({exc.strerror})") from exc
+    except ValueError as exc:  # a null character or half a surrogate pair
+        raise PluginError(f"{str(path)!a}: no file can have this name") from exc
 
 
 @lru_cache(maxsize=64)

@@ -102,7 +102,12 @@ def _raw_lines(source: Lines) -> Iterator[bytes]:
 def _plain_path(raw: bytes) -> bytes:
     if not raw.lower().startswith(b"file:"):
         return raw
-    return unquote_to_bytes(urlsplit(raw).path)
+    try:
+        # Latin-1 keeps every byte as it is; a playlist may hold any.
+        path = urlsplit(raw.decode("latin-1")).path
+    except ValueError:  # no address after all: reported as a path that does not exist
+        return raw
+    return unquote_to_bytes(path.encode("latin-1"))
 
 
 def _located(folder: str, raw: bytes) -> str:

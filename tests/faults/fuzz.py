@@ -5,6 +5,7 @@ A case is (kind, number): the number seeds everything, so a case can be made aga
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import random
@@ -26,7 +27,8 @@ from mer_plugins.curves import EmotionCurve
 from mer_plugins.errors import MerError
 from mer_plugins.fingerprints import settings_digest
 from mer_plugins.host import plugin_host
-from mer_plugins.jams_store import Provenance, curves, merge, read, store, to_annotation
+from mer_plugins.jams_store import Provenance, curves, read, store, to_annotation
+from mer_plugins.mood import is_own
 from mer_plugins.status import plugins_of
 
 RATE = 8000
@@ -88,7 +90,7 @@ def _by_ffmpeg(samples, container_format: str, codec: str) -> bytes:
     buffer, rate = io.BytesIO(), 48_000
     with av.open(buffer, "w", format=container_format) as container:
         stream = container.add_stream(codec, rate=rate)
-        stream.layout = "mono"
+        stream.layout, stream.bit_rate = "mono", 64_000
         frame = av.AudioFrame.from_ndarray(
             np.tile(samples, 4)[None].astype(np.float32), "fltp", "mono"
         )
@@ -192,7 +194,7 @@ def _replace_somewhere(rng: random.Random, content: object) -> None:
         key = rng.choice(keys)
         inner = content[key]  # type: ignore[index]
         if not isinstance(inner, dict | list) or not inner or rng.random() < 0.2:
-            content[key] = rng.choice(ODD)  # type: ignore[index]
+            content[key] = copy.deepcopy(rng.choice(ODD))  # type: ignore[index]
             return
         content = inner
 
@@ -214,9 +216,13 @@ def fuzz_jams(rng: random.Random, folder: Path) -> None:
         raise
     assert before is not None
     after = read(path)
-    expected = merge(before, annotation("probe"))
-    assert repr(after["annotations"][1:]) == repr(expected["annotations"][1:])
-    assert {k for k in before} <= {k for k in after}
+    assert repr(others(after)) == repr(others(before))
+    assert after.keys() >= before.keys()
+
+
+def others(content: dict) -> list:
+    """Return all annotations but ours."""
+    return [a for a in content.get("annotations") or [] if not is_own(a, "probe")]
 
 
 def find_tracks_beside(folder: Path) -> list:
@@ -313,18 +319,19 @@ def run_case(kind: str, number: int, folder: Path) -> str:
     return "result"
 
 
-def run_batch(job: tuple[str, int, int, str]) -> dict[str, list[int] | dict[int, str]]:
-    """Run cases [first, end) of a kind; return the numbers that gave a result, an error, or else."""
+def run_batch(job: tuple[str, int, int, str]) -> dict:
+    """Run cases [first, end) of a kind; return how many gave a result and an error, and the rest."""
     kind, first, end, folder = job
-    resource.setrlimit(resource.RLIMIT_AS, (ROOM + (20 << 30) * (kind == "checkpoint"),) * 2)
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (ROOM + (20 << 30) * (kind == "checkpoint"), hard))
     place = Path(folder, kind)
     place.mkdir(parents=True, exist_ok=True)
-    found: dict = {"result": [], "error": [], "bad": {}}
+    found: dict = {"result": 0, "error": 0, "bad": {}}
     for number in range(first, end):
         Path(place, "number").write_text(str(number))
         how = run_case(kind, number, place)
         if how in found:
-            found[how].append(number)
+            found[how] += 1
         else:
             found["bad"][number] = how
     return found
