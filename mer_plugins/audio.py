@@ -171,6 +171,10 @@ class AudioReader:
         self._is_begun = True
         for block in self._resampled():
             if len(block):
+                # Samples near the largest float32 become infinite only when they are resampled.
+                _require_finite(
+                    block, self.sample_rate, self.frames_delivered, f"{self.path}: holds"
+                )
                 self.frames_delivered += len(block)
                 yield block
         if not self.frames_delivered:

@@ -11,6 +11,7 @@ soundfile and PyAV are imported when the first file is opened.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from io import FileIO
@@ -192,7 +193,15 @@ class _Nameless:
     """A file without a name, so that FFmpeg judges by content and not by the suffix."""
 
     def __init__(self, file: FileIO) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self.read, self.tell, self._seek = file.read, file.tell, file.seek
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Seek as a file does; a place before its start is an error of FFmpeg's kind, not ours."""
+        try:
+            return self._seek(offset, whence)
+        except (OSError, OverflowError):
+            # PyAV prints the traceback of whatever is raised here.
+            return -errno.EINVAL
 
 
 class _FFmpegDecoder:

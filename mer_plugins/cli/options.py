@@ -45,5 +45,5 @@ def parse_shard(text: str | None) -> tuple[int, int]:
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

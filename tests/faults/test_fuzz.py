@@ -95,3 +95,14 @@ def test_the_worst_files_take_bounded_memory(tmp_path):
 
 def lost(job, error):
     return repr(error)
+
+
+def test_samples_that_become_infinite_by_resampling_are_one_error(tmp_path):
+    level = float(np.finfo(np.float32).max) * 0.999
+    square = np.where(np.arange(8000) % 40 < 20, level, -level)
+    soundfile.write(tmp_path / "loud.wav", square, 8000, subtype="FLOAT")
+    with (
+        open_audio(tmp_path / "loud.wav", 44_100) as reader,
+        pytest.raises(AudioError, match="holds NaN or infinity at 0"),
+    ):
+        list(reader.blocks())
