@@ -19,6 +19,8 @@ from mer_plugins.sequence.excerpts import LabelledTrack
 
 Array = npt.NDArray[np.float64]
 
+_CONSTANT = 1e-9
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -46,7 +48,7 @@ def fit_calibration(tracks: Sequence[LabelledTrack], estimates: Mapping[str, Arr
     Returns
     -------
     Calibration
-        Slope 1 where the estimates are constant; no change at all without a labelled recording.
+        Slope 1 where the estimates or the labels are constant; no change at all without a labelled recording.
     """
     labelled = [track for track in tracks if track.mask.any()]
     if not labelled:
@@ -55,7 +57,9 @@ def fit_calibration(tracks: Sequence[LabelledTrack], estimates: Mapping[str, Arr
     estimate = np.concatenate([estimates[t.name][t.mask] for t in labelled])
     weights = np.concatenate([np.full(t.mask.sum(), 1 / t.mask.sum()) for t in labelled])
     (mean_r, std_r), (mean_e, std_e) = _moments(reference, weights), _moments(estimate, weights)
-    slope = np.where(std_e > 0, std_r / np.where(std_e > 0, std_e, 1), 1.0)
+    # Rounding gives a constant a deviation, too; labels that never vary set no spread.
+    varies = (std_e > _CONSTANT) & (std_r > _CONSTANT)
+    slope = np.where(varies, std_r / np.where(varies, std_e, 1), 1.0)
     offset = mean_r - slope * mean_e
     return Calibration(_pair(slope), _pair(offset))
 
