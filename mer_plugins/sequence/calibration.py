@@ -48,7 +48,8 @@ def fit_calibration(tracks: Sequence[LabelledTrack], estimates: Mapping[str, Arr
     Returns
     -------
     Calibration
-        Slope 1 where the estimates or the labels are constant; no change at all without a labelled recording.
+        Slope 1 where the estimates or the labels are constant; no change at all without a
+        labelled recording.
     """
     labelled = [track for track in tracks if track.mask.any()]
     if not labelled:
