@@ -14,14 +14,12 @@ import errno
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
-
-if TYPE_CHECKING:
-    from filelock import SoftFileLock
+from typing import BinaryIO
 
 HAS_FLOCK = find_spec("fcntl") is not None
 _NO_FLOCK_HERE = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
@@ -34,6 +32,7 @@ _OPEN = (
 )
 _LONGEST_NAME = 255
 _LONGEST_WAIT_S = 600.0
+_NAMELESS_S = 2.0
 
 
 @contextmanager
@@ -125,10 +124,36 @@ def _claim(target: Path, lock: ExitStack) -> tuple[Path, int]:
     return own, os.open(own, _OPEN | os.O_EXCL, 0o666)
 
 
-def _lock_file(target: Path) -> SoftFileLock:
-    from filelock import SoftFileLock
+@contextmanager
+def _lock_file(target: Path) -> Iterator[None]:
+    from filelock import SoftFileLock, Timeout
 
-    return SoftFileLock(lock_path(target), timeout=_LONGEST_WAIT_S)
+    path, end = lock_path(target), time.monotonic() + _LONGEST_WAIT_S
+    lock = SoftFileLock(path)
+    while not lock.is_locked:
+        _clear_nameless(path)
+        left = end - time.monotonic()
+        try:
+            lock.acquire(timeout=max(0.0, min(_NAMELESS_S, left)))
+        except Timeout:
+            if left <= 0:
+                raise
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _clear_nameless(lock: Path) -> None:
+    """Remove a lock that names no holder: one killed between making its file and writing it.
+
+    The library waits for such a file as long as it exists. A living writer leaves it without a name
+    for an instant only.
+    """
+    with suppress(FileNotFoundError):
+        found = lock.lstat()
+        if not found.st_size and time.time() - found.st_mtime > _NAMELESS_S:
+            lock.unlink()
 
 
 def _lock(descriptor: int) -> bool:

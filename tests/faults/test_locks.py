@@ -90,6 +90,14 @@ def test_the_lock_of_a_killed_writer_is_taken_over_and_its_leftovers_go(
     assert all(find_fingerprint(read(path), f"after{n}") == "f" for n in range(4))
 
 
+def test_a_lock_whose_maker_died_before_it_could_sign_is_cleared_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "HAS_FLOCK", False)
+    path = tmp_path / "song.jams"
+    atomic.lock_path(path).touch()
+    store(path, [annotation("a")], duration_s=1)
+    assert os.listdir(tmp_path) == ["song.jams"]
+
+
 def test_a_lock_of_another_machine_is_waited_for_and_named(tmp_path, monkeypatch):
     monkeypatch.setattr(atomic, "HAS_FLOCK", False)
     monkeypatch.setattr(atomic, "_LONGEST_WAIT_S", 0.3)
