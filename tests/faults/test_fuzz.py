@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from mer_plugins.audio import open_audio
+from mer_plugins.collection import find_tracks
 from mer_plugins.engines.local import LocalEngine
 from mer_plugins.errors import AudioError
 
@@ -106,3 +107,17 @@ def test_samples_that_become_infinite_by_resampling_are_one_error(tmp_path):
         pytest.raises(AudioError, match="holds NaN or infinity at 0"),
     ):
         list(reader.blocks())
+
+
+@pytest.mark.parametrize(
+    "line", [b"file://[::1", b"file:///\xff\x97.wav", b"../a\0b.wav", b"x" * 5000 + b".wav"]
+)
+def test_a_playlist_costs_its_bad_lines_only(tmp_path, song, line):
+    song(tmp_path / "a.wav", 0.1)
+    (tmp_path / "list.m3u").write_bytes(b"a.wav\n" + line + b"\n")
+    problems = []
+    found = find_tracks(
+        [str(tmp_path / "list.m3u")], problem=lambda shown, reason: problems.append(reason)
+    )
+    assert [track.audio.name for track in found] == ["a.wav"]
+    assert len(problems) == 1 and "\n" not in problems[0]
