@@ -20,7 +20,7 @@ _MARK = b"\xef\xbb\xbf"
 
 
 class Source(NamedTuple):
-    """One path that was named: as it was shown to us, and absolute (empty if it cannot be a path)."""
+    """One path that was named: as shown to us, and absolute (empty if it can be no path)."""
 
     shown: str
     path: str

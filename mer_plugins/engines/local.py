@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from threading import Thread
 from typing import Any, Generic
 
 from mer_plugins.contracts import J, R
+
+if sys.platform != "win32":
+    from multiprocessing import resource_tracker
 
 _PATIENCE_S = 5.0
 # To start and to import what the work needs, which is no job's own time.
@@ -161,9 +165,11 @@ def _signals_held_back() -> Iterator[None]:
 
     A process started within never gets Ctrl-C, which reaches the whole group.
     """
-    if not hasattr(signal, "pthread_sigmask"):
+    if sys.platform == "win32":
         yield
         return
+    # The first process of a run starts this one before, and lifts the mask when it has.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *_ENDING})
     try:
         yield
@@ -200,7 +206,7 @@ def _begun(worker: _Worker[J, R], jobs: Iterator[J]) -> Iterator[R]:
 def _serve(pipe: Connection[Any, Any]) -> None:
     # Where it cannot be blocked. The parent decides what becomes of the tracks in hand.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
+    if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     # One thread a worker: cores are filled by workers, and results do not depend on their number.
     os.environ["OMP_NUM_THREADS"] = "1"
