@@ -25,6 +25,9 @@ from mer_plugins.curves import FloatArray
 from mer_plugins.mpeg import MpegFacts
 
 _MOST_SAMPLES = 1 << 24  # in one read, all channels together: 64 MiB of float32
+# PyAV counts planes up to an empty one, and FFmpeg has places for eight: where all are taken, it
+# goes on into whatever memory follows.
+_MOST_PLANES = 7
 # FFmpeg gives every file a duration; these declare one, for others it is guessed by the bit rate.
 _FORMATS_WITH_DURATION = frozenset(
     {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "ape", "wv", "tta", "caf", "flac"}
@@ -305,9 +308,14 @@ class _PlanarFloat:
         import av
 
         setup = (frame.format.name, frame.layout.name, frame.sample_rate)
+        channels = int(frame.layout.nb_channels)
+        is_planar = channels <= _MOST_PLANES
         if setup != self._setup:
-            self._setup, self._resampler = setup, av.AudioResampler(format="fltp")
+            chosen = "fltp" if is_planar else "flt"
+            self._setup, self._resampler = setup, av.AudioResampler(format=chosen)
         parts = [part.to_ndarray() for part in self._resampler.resample(frame)]
+        if not is_planar:
+            parts = [part.reshape(-1, channels).T for part in parts]
         return int(frame.sample_rate), np.concatenate(parts, axis=1)
 
 

@@ -20,7 +20,7 @@ _MARK = b"\xef\xbb\xbf"
 
 
 class Source(NamedTuple):
-    """One path that was named: as it was shown to us, and absolute (empty for an empty one)."""
+    """One path that was named: as shown to us, and absolute (empty if it can be no path)."""
 
     shown: str
     path: str
@@ -43,7 +43,8 @@ def sources(
     for shown in inputs:
         try:
             for path in _expanded(shown, stdin):
-                yield Source(path, absolute(path) if path else "")
+                # With a null character it is no path, and some functions would cut it there.
+                yield Source(path, absolute(path) if path and "\0" not in path else "")
         except OSError as exc:
             problem(shown, f"the list cannot be read ({exc.strerror})")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,11 +21,15 @@ from typing import Any, Generic
 
 from mer_plugins.contracts import J, R
 
+if sys.platform != "win32":
+    from multiprocessing import resource_tracker
+
 _PATIENCE_S = 5.0
 # To start and to import what the work needs, which is no job's own time.
 _START_S = 300.0
 _CONTEXT = get_context("spawn")
 _BEGUN = "begun"
+_ENDING = {getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)}
 
 
 class LocalEngine:
@@ -54,8 +59,9 @@ class LocalEngine:
         try:
             yield from _feed(workers, iter(jobs))
         finally:
-            for worker in workers:
-                worker.end()
+            with _signals_held_back():
+                for worker in workers:
+                    worker.end()
 
 
 class _Worker(Generic[J, R]):
@@ -83,7 +89,7 @@ class _Worker(Generic[J, R]):
             self._pipe, theirs = _CONTEXT.Pipe()
             with theirs:
                 self._process = _CONTEXT.Process(target=_serve, args=(theirs,))
-                with _deaf_to_ctrl_c():
+                with _signals_held_back():
                     self._process.start()
         return self._pipe
 
@@ -154,12 +160,17 @@ class _Worker(Generic[J, R]):
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Start processes that Ctrl-C, which reaches the whole group, never stops while they import."""
-    if not hasattr(signal, "pthread_sigmask"):
+def _signals_held_back() -> Iterator[None]:
+    """Let signals that end the run wait until a process is wholly started, or wholly ended.
+
+    A process started within never gets Ctrl-C, which reaches the whole group.
+    """
+    if sys.platform == "win32":
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # The first process of a run starts this one before, and lifts the mask when it has.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *_ENDING})
     try:
         yield
     finally:
@@ -195,6 +206,8 @@ def _begun(worker: _Worker[J, R], jobs: Iterator[J]) -> Iterator[R]:
 def _serve(pipe: Connection[Any, Any]) -> None:
     # Where it cannot be blocked. The parent decides what becomes of the tracks in hand.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     # One thread a worker: cores are filled by workers, and results do not depend on their number.
     os.environ["OMP_NUM_THREADS"] = "1"
     Thread(target=_end_with_parent, daemon=True).start()

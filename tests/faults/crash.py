@@ -227,7 +227,9 @@ def _kill(collection: Collection, how: str) -> None:
         (os.killpg if how == "interrupt" else os.kill)(run.pid, number)
     # Before the run proper has begun, SIGTERM ends it as it ends any other program.
     codes = {0, 130, -signal.SIGTERM, -signal.SIGKILL}
-    ended(run, codes)
+    text = ended(run, codes | {-signal.SIGINT})
+    if run.returncode == -signal.SIGINT and ", failed 0" not in text:
+        raise Lost(f"Ctrl-C is not answered: {text}")  # but once all is done, nobody is there to
     _gone(run)
 
 
