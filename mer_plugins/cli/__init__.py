@@ -16,6 +16,7 @@ INTERRUPTED = 130
 
 _COMMANDS = {
     "datasets": ("mer_plugins.cli.datasets", "Turn labelled data sets into collections of JAMS."),
+    "export": ("mer_plugins.cli.export", "Write curves as CSV, subtitles, layers or labels."),
     "extract": ("mer_plugins.cli.extract", "Annotate recordings with valence and arousal."),
     "plot": ("mer_plugins.cli.plot", "Draw the emotion curves of a JAMS file or a recording."),
     "plugins": ("mer_plugins.cli.plugins", "List the plugins of this environment."),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from mer_plugins.cli.options import NOTHING_FOUND
-from mer_plugins.errors import MerError
 
 if TYPE_CHECKING:
     from mer_plugins.summary import CurveSummary
@@ -47,21 +46,19 @@ def command(inputs: tuple[Path, ...], as_json: bool) -> int:
 
 
 def _rows(inputs: tuple[Path, ...]) -> Iterator[Row]:
-    from mer_plugins.jams_store import curves, read
+    from mer_plugins.stored_curves import stored_curves
     from mer_plugins.summary import summarise
 
-    def problem(label: str, reason: str) -> None:
-        click.echo(f"warning: annotation {label!r} is left out: {reason}", err=True)
+    for file in stored_curves(inputs, _failed, _left_out):
+        yield from ((file.shown, label, summarise(curve)) for label, curve in file.curves)
 
-    for given in inputs:
-        for path in sorted(given.rglob("*.jams")) if given.is_dir() else [given]:
-            shown = str(path.relative_to(given)) if given.is_dir() else str(path)
-            try:
-                found = curves(read(path), problem)
-            except MerError as exc:
-                click.echo(f"{shown}: {exc}", err=True)
-                continue
-            yield from ((shown, label, summarise(c)) for label, c in found if len(c))
+
+def _failed(shown: str, reason: str) -> None:
+    click.echo(f"{shown}: {reason}", err=True)
+
+
+def _left_out(label: str, reason: str) -> None:
+    click.echo(f"warning: annotation {label!r} is left out: {reason}", err=True)
 
 
 def _table(rows: list[Row]) -> None:
