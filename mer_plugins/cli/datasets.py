@@ -49,7 +49,13 @@ def command() -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with everything that is known.")
 def list_datasets(as_json: bool) -> int:
-    """List the data sets that can be imported: scale, raters, licence, where to get them."""
+    r"""List the data sets that can be imported: scale, raters, licence, where to get them.
+
+    \b
+    Examples:
+      mer datasets list
+      mer datasets list --json
+    """
     from mer_plugins.host import plugin_host
 
     registry = plugin_host().datasets
@@ -64,7 +70,12 @@ def list_datasets(as_json: bool) -> int:
 @command.command()
 @click.argument("name")
 def cite(name: str) -> None:
-    """Tell what to cite, the terms, and where to get a data set."""
+    r"""Tell what to cite, the terms, and where to get a data set.
+
+    \b
+    Examples:
+      mer datasets cite deam
+    """
     from mer_plugins.host import plugin_host
 
     info = plugin_host().datasets.get(name).info
