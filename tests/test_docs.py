@@ -62,8 +62,10 @@ def command_paths(group=mer, path=()):
 def test_every_help_has_examples_that_call_the_command(words):
     result = CliRunner().invoke(mer, [*words, "--help"])
     assert result.exit_code == 0
-    examples = result.stdout.partition("Examples:")[2]
-    assert " ".join(("mer", *words)) in examples.replace("mer-extract", "mer extract")
+    examples = result.stdout.partition("  Examples:\n")[2].replace("mer-extract", "mer extract")
+    # Each example stands on a line of its own, to be copied, and is not run into a paragraph.
+    assert re.search(rf"^ +{' '.join(('mer', *words))}\b", examples, re.MULTILINE)
+    assert "\\b" not in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -64,14 +64,14 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mer")
 def mer() -> None:
-    r"""Music emotion over time: annotate, compare, train and look.
+    """Music emotion over time: annotate, compare, train and look.
 
     \b
     Examples:
       mer extract --plugin damff collection/
       mer plot collection/song.jams -o song.png
       mer plugins
-    """
+    """  # noqa: D301
 
 
 def main() -> None:

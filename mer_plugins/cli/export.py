@@ -54,7 +54,7 @@ def command(
     plugin: str | None,
     parameters: tuple[str, ...],
 ) -> int:
-    r"""Write the valence-arousal curves of JAMS files in another format.
+    """Write the valence-arousal curves of JAMS files in another format.
 
     The formats that write one file a curve are also there for `mer-extract --writer`. deam-csv
     writes the whole collection into valence.csv and arousal.csv, a row a song.
@@ -68,7 +68,7 @@ def command(
 
     \b
     Exit code: 0 written; 1 some files failed; 2 wrong use; 3 there was no curve to write.
-    """
+    """  # noqa: D301
     from mer_plugins.exports import export
     from mer_plugins.host import plugin_host
     from mer_plugins.stored_curves import stored_curves

@@ -52,7 +52,7 @@ class _Row:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line of the table.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values, with a header.")
 def command(inputs: tuple[Path, ...], namespace: str | None, as_json: bool, as_csv: bool) -> int:
-    r"""Tell of each valence-arousal curve its mean, range and share of time in each quadrant.
+    """Tell of each valence-arousal curve its mean, range and share of time in each quadrant.
 
     With --segments-from, of each segment too, and the trend: the slope of the line that fits best.
 
@@ -62,7 +62,7 @@ def command(inputs: tuple[Path, ...], namespace: str | None, as_json: bool, as_c
       mer summary song.jams --json
       mer summary song.jams --segments-from segment_open
       mer summary collection/ --segments-from beat --csv > beats.csv
-    """
+    """  # noqa: D301
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other: give one of them")
     rows = list(_rows(inputs, namespace))
