@@ -23,4 +23,18 @@ def mer_writers() -> list[WriterSpec]:
         WriterSpec(
             "audacity", ".txt", "mer_plugins.writers:write_audacity", "Audacity label track"
         ),
+        WriterSpec(
+            "deam-csv",
+            ".csv",
+            "mer_plugins.wide_tables:write_deam_csv",
+            "valence.csv and arousal.csv: a row a song, a column a time, as DEAM has them",
+            collects=True,
+        ),
+        WriterSpec(
+            "sonic-visualiser",
+            ".svl",
+            "mer_plugins.sonic_visualiser:write_sonic_visualiser",
+            "two Sonic Visualiser layers; -p sample_rate=48000 for recordings not of 44100 Hz",
+        ),
+        WriterSpec("webvtt", ".vtt", "mer_plugins.writers:write_webvtt", "subtitles for players"),
     ]

@@ -119,12 +119,19 @@ class ExtractorSpec:
 
 @dataclass(frozen=True)
 class WriterSpec:
-    """A further output format: ``write(curve, path)`` writes one curve; `suffix` as ``".csv"``."""
+    """A further output format; `suffix` as ``".csv"``.
+
+    `factory` names a function ``write(curve, path)`` that writes one curve to one file. With
+    `collects`, it names ``write(songs, folder)`` instead, which writes the curves of a whole
+    collection, pairs of song id and curve, and returns the files; `suffix` is then of no account.
+    Further keyword parameters with defaults are options of the format.
+    """
 
     name: str
     suffix: str
     factory: str
     summary: str = ""
+    collects: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +200,7 @@ class DatasetSpec:
 
 
 CurveWriter = Callable[[EmotionCurve, "Path"], None]
+CollectionWriter = Callable[[Iterable[tuple[str, EmotionCurve]], "Path"], "list[Path]"]
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -146,6 +149,35 @@ class EmotionCurve:
     def duration_s(self) -> float:
         """Seconds from the start of the first interval to the end of the last; 0 if empty."""
         return float(self.times[-1] - self.times[0] + self.hop_s) if len(self) else 0.0
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a table, one row an interval, as a copy; pandas is imported here.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``valence`` and ``arousal``, and ``valence_std`` and ``arousal_std`` where
+            there are deviations; the index ``time`` is the start of each interval, in seconds.
+        """
+        import pandas as pd
+
+        columns = dict(zip(DIMENSIONS, self.values.T, strict=True))
+        if self.std is not None:
+            names = (f"{dimension}_std" for dimension in DIMENSIONS)
+            columns |= zip(names, self.std.T, strict=True)
+        return pd.DataFrame(columns, index=pd.Index(self.times, name="time"), copy=True)
+
+    def _repr_png_(self) -> bytes | None:
+        """Draw the curve for a notebook; None, which leaves it to the text, if it is empty."""
+        if not len(self):
+            return None
+        from io import BytesIO
+
+        from mer_plugins.display import plot_track
+
+        picture = BytesIO()
+        plot_track([("", self)]).savefig(picture, format="png")
+        return picture.getvalue()
 
 
 def concatenate(curves: Sequence[EmotionCurve]) -> EmotionCurve:

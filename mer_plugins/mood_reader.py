@@ -48,12 +48,12 @@ def from_annotation(annotation: dict[str, Any], scale: Scale | None = None) -> E
     """
     if annotation.get("namespace") != NAMESPACE:
         raise JamsError(f"namespace is {annotation.get('namespace')!r}: expected {NAMESPACE!r}")
-    rows = _rows(annotation.get("data"))
-    times = _numbers("time", [row[0] for row in rows])
+    rows = observation_rows(annotation.get("data"))
+    times = checked_numbers("time", [row[0] for row in rows])
     order = np.argsort(times, kind="stable")
     values = _pairs([row[2] for row in rows])[order]
     std = _std([row[3] for row in rows])
-    hop_s = _hop_s(times[order], _numbers("duration", [row[1] for row in rows]), annotation)
+    hop_s = _hop_s(times[order], checked_numbers("duration", [row[1] for row in rows]), annotation)
     return _curve(times[order], values, hop_s, None if std is None else std[order], scale)
 
 
@@ -102,7 +102,14 @@ def labelled(jams: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield (label if seen[label] == 1 else f"{label} ({seen[label]})"), annotation
 
 
-def _rows(data: object) -> list[_Row]:
+def observation_rows(data: object) -> list[_Row]:
+    """Return (time, duration, value, confidence) of each observation, sparse or dense.
+
+    Raises
+    ------
+    JamsError
+        If `data` is not a list of observations or an object of lists of one length.
+    """
     keys = ("time", "duration", "value", "confidence")
     try:
         if isinstance(data, dict):
@@ -116,7 +123,8 @@ def _rows(data: object) -> list[_Row]:
     raise JamsError(f"data is {type(data).__name__}: expected a list or an object of lists")
 
 
-def _numbers(name: str, found: Sequence[object]) -> FloatArray:
+def checked_numbers(name: str, found: Sequence[object]) -> FloatArray:
+    """Return JSON numbers as an array; JamsError, with `name`, if one of them is none."""
     for number in found:
         if isinstance(number, bool) or not isinstance(number, int | float | Decimal):
             raise JamsError(f"an observation's {name} is {number!r}: expected a number")
@@ -130,7 +138,7 @@ def _pairs(found: Sequence[object]) -> FloatArray:
     for pair in found:
         if not (isinstance(pair, list | tuple) and len(pair) == 2):
             raise JamsError(f"an observation's value is {pair!r}: expected [valence, arousal]")
-    return _numbers("value", [x for pair in found for x in pair]).reshape(-1, 2)  # type: ignore[attr-defined]
+    return checked_numbers("value", [x for pair in found for x in pair]).reshape(-1, 2)  # type: ignore[attr-defined]
 
 
 def _std(confidences: Sequence[object]) -> FloatArray | None:
@@ -141,12 +149,12 @@ def _std(confidences: Sequence[object]) -> FloatArray | None:
     if not complete:
         return None
     flat = [confidence[key] for confidence in confidences for key in STD_KEYS]  # type: ignore[index]
-    return _numbers("confidence", flat).reshape(-1, 2)
+    return checked_numbers("confidence", flat).reshape(-1, 2)
 
 
 def _hop_s(times: FloatArray, durations: FloatArray, annotation: dict[str, Any]) -> float:
     if len(times) == 0:
-        return float(_numbers("hop_s", [part(annotation, "sandbox").get("hop_s", 1.0)])[0])
+        return float(checked_numbers("hop_s", [part(annotation, "sandbox").get("hop_s", 1.0)])[0])
     lasting = durations[durations > 0]
     if len(lasting):
         return float(np.median(lasting))

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from mer_plugins.curves import EmotionCurve
+from mer_plugins.curves import DIMENSIONS, EmotionCurve, FloatArray
 
 # Russell's quadrants, counted as the field does; the axes belong to the positive side.
 QUADRANT_NAMES = ("Q1 V+A+", "Q2 V-A+", "Q3 V-A-", "Q4 V+A-")
@@ -35,13 +35,46 @@ class CurveSummary:
     trend_per_minute: tuple[float, float]
     quadrants: tuple[float, float, float, float]
 
+    @property
+    def trend_per_second(self) -> tuple[float, float]:
+        """Slope of (valence, arousal) a second."""
+        return self.trend_per_minute[0] / 60, self.trend_per_minute[1] / 60
+
     def to_dict(self) -> dict[str, object]:
         """Return plain JSON types."""
-        return asdict(self)
+        return {**asdict(self), "trend_per_second": self.trend_per_second}
+
+    def to_row(self) -> dict[str, float]:
+        """Return one number a column, as a table wants them: ``valence_mean``, ..., ``q4``."""
+        pairs = {
+            "mean": self.mean,
+            "low": self.low,
+            "high": self.high,
+            "trend_per_second": self.trend_per_second,
+        }
+        columns = {
+            f"{dimension}_{name}": pair[i]
+            for i, dimension in enumerate(DIMENSIONS)
+            for name, pair in pairs.items()
+        }
+        shares = {f"q{i}": share for i, share in enumerate(self.quadrants, 1)}
+        return {"duration_s": self.duration_s, **columns, **shares}
 
 
-def summarise(curve: EmotionCurve) -> CurveSummary:
+_NOTHING = CurveSummary(0, (0, 0), (0, 0), (0, 0), (0, 0), (0, 0, 0, 0))
+FIELDS = tuple(_NOTHING.to_dict())
+COLUMNS = tuple(_NOTHING.to_row())
+
+
+def summarise(curve: EmotionCurve, seconds: FloatArray | None = None) -> CurveSummary:
     """Summarise a curve.
+
+    Parameters
+    ----------
+    curve : EmotionCurve
+        Not empty.
+    seconds : np.ndarray, shape=(n,), optional
+        How much of each interval counts, positive; by default all of it.
 
     Raises
     ------
@@ -59,16 +92,25 @@ def summarise(curve: EmotionCurve) -> CurveSummary:
     positive = curve.values >= 0
     valence, arousal = positive[:, 0], positive[:, 1]
     shares = [valence & arousal, ~valence & arousal, ~valence & ~arousal, valence & ~arousal]
-    q1, q2, q3, q4 = (float(share.mean()) for share in shares)
-    slopes = np.polyfit(curve.times / 60, curve.values, 1)[0] if len(curve) > 1 else np.zeros(2)
+    weights = np.ones(len(curve)) if seconds is None else seconds
+    q1, q2, q3, q4 = (float(np.average(share, weights=weights)) for share in shares)
     return CurveSummary(
         duration_s=curve.duration_s,
-        mean=_pair(curve.values.mean(axis=0)),
+        mean=_pair(np.average(curve.values, axis=0, weights=weights)),
         low=_pair(curve.values.min(axis=0)),
         high=_pair(curve.values.max(axis=0)),
-        trend_per_minute=_pair(slopes),
+        trend_per_minute=_pair(_slopes(curve, weights)),
         quadrants=(q1, q2, q3, q4),
     )
+
+
+def _slopes(curve: EmotionCurve, weights: FloatArray) -> FloatArray:
+    if len(curve) < 2:
+        return np.zeros(2)
+    # From the first value on: minutes since the start of a long recording would cost digits.
+    minutes = (curve.times - curve.times[0]) / 60
+    slopes: FloatArray = np.polyfit(minutes, curve.values, 1, w=np.sqrt(weights))[0]
+    return slopes
 
 
 def _pair(values: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> tuple[float, float]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
+from io import BytesIO
 from itertools import pairwise
 
 import numpy as np
@@ -178,3 +182,49 @@ def test_an_empty_part_does_not_take_the_deviation_away_and_a_mixture_is_refused
     np.testing.assert_array_equal(concatenate([known, empty]).std, known.std)
     with pytest.raises(ValueError, match="all or none"):
         concatenate([known, EmotionCurve(TIMES + 1, VALUES, 0.5)])
+
+
+def test_a_table_has_a_column_a_dimension_and_the_time_as_index():
+    table = EmotionCurve(TIMES, VALUES, 0.5).to_pandas()
+    assert list(table.columns) == ["valence", "arousal"] and table.index.name == "time"
+    np.testing.assert_array_equal(table.index, TIMES)
+    np.testing.assert_array_equal(table, VALUES)
+
+
+def test_a_table_has_the_deviations_where_there_are_any():
+    std = np.array([[0.1, 0.2], [0.3, 0.4]])
+    table = EmotionCurve(TIMES, VALUES, 0.5, std).to_pandas()
+    assert list(table.columns) == ["valence", "arousal", "valence_std", "arousal_std"]
+    np.testing.assert_array_equal(table[["valence_std", "arousal_std"]], std)
+
+
+def test_a_table_is_a_copy_and_an_empty_curve_an_empty_table():
+    curve = EmotionCurve(TIMES, VALUES.copy(), 0.5)
+    table = curve.to_pandas()
+    table.loc[0.0, "valence"] = 0.9
+    assert curve.valence[0] == 0.1
+    empty = EmotionCurve(np.zeros(0), np.zeros((0, 2)), 0.5).to_pandas()
+    assert empty.shape == (0, 2) and empty.index.name == "time"
+
+
+def test_a_notebook_gets_a_picture_of_the_curve():
+    from matplotlib.image import imread
+
+    picture = EmotionCurve(TIMES, VALUES, 0.5)._repr_png_()
+    pixels = imread(BytesIO(picture), format="png")
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 10
+    assert EmotionCurve(TIMES, -VALUES, 0.5)._repr_png_() != picture
+
+
+def test_an_empty_curve_has_no_picture():
+    assert EmotionCurve(np.zeros(0), np.zeros((0, 2)), 0.5)._repr_png_() is None
+
+
+def test_curves_need_numpy_alone():
+    code = (
+        "import sys, mer_plugins.curves; "
+        "print({m.partition('.')[0] for m in sys.modules} - sys.stdlib_module_names)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"pandas", "matplotlib", "scipy", "torch"}.isdisjoint(ast.literal_eval(done.stdout))
+    assert {"numpy", "mer_plugins"} <= ast.literal_eval(done.stdout)

@@ -53,11 +53,43 @@ def test_the_first_screen_has_the_two_commands_and_a_picture():
     assert "make demo" in top and "make test" in top and "![" in top
 
 
-@pytest.mark.parametrize("name", [None, *mer.list_commands(None)])
-def test_every_help_has_examples(name):
-    result = CliRunner().invoke(mer, [*([name] if name else []), "--help"])
+def command_paths(group=mer, path=()):
+    """Yield the words of every command and of every group of commands."""
+    yield path
+    for name in group.list_commands(None):
+        found = group.get_command(None, name)
+        yield from (
+            command_paths(found, (*path, name))
+            if isinstance(found, click.Group)
+            else [(*path, name)]
+        )
+
+
+@pytest.mark.parametrize("words", [*command_paths()], ids=lambda words: " ".join(("mer", *words)))
+def test_every_help_has_examples_that_call_the_command(words):
+    result = CliRunner().invoke(mer, [*words, "--help"])
     assert result.exit_code == 0
-    assert "Examples:" in result.stdout
+    examples = result.stdout.partition("  Examples:\n")[2].replace("mer-extract", "mer extract")
+    # Each example stands on a line of its own, to be copied, and is not run into a paragraph.
+    assert re.search(rf"^ +{' '.join(('mer', *words))}\b", examples, re.MULTILINE)
+    assert "\\b" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("exprot", "'export'"), ("sumary", "'summary'"), ("plugin", "'plugins'"), ("PLOT", "'plot'")],
+)
+def test_a_wrong_command_name_suggests_the_right_one(wrong, right):
+    result = CliRunner().invoke(mer, [wrong, "x"])
+    assert result.exit_code == 2
+    assert f"No such command {wrong!r}. Did you mean {right}" in result.stderr
+
+
+@pytest.mark.parametrize("wrong", ["zzz", "--exprot"])
+def test_what_is_like_no_command_suggests_none(wrong):
+    result = CliRunner().invoke(mer, [wrong])
+    assert result.exit_code == 2
+    assert wrong in result.stderr and "Did you mean" not in result.stderr
 
 
 def test_a_wrong_option_name_suggests_the_right_one():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +22,7 @@ _COMMANDS = {
         "mer_plugins.cli.evaluate",
         "Compare systems with human labels, with intervals and tests.",
     ),
+    "export": ("mer_plugins.cli.export", "Write curves as CSV, subtitles, layers or labels."),
     "extract": ("mer_plugins.cli.extract", "Annotate recordings with valence and arousal."),
     "plot": ("mer_plugins.cli.plot", "Draw the emotion curves of a JAMS file or a recording."),
     "plugins": ("mer_plugins.cli.plugins", "List the plugins of this environment."),
@@ -44,6 +46,21 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(_COMMANDS[cmd_name][0]).command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was asked for; a wrong name is told the right one."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as exc:
+            near = get_close_matches(args[0].lower(), _COMMANDS)
+            if args[0].startswith("-") or not near:
+                raise
+            names = " or ".join(map(repr, near))
+            raise click.UsageError(
+                f"No such command {args[0]!r}. Did you mean {names}?", ctx
+            ) from exc
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
@@ -53,14 +70,14 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mer")
 def mer() -> None:
-    r"""Music emotion over time: annotate, compare, train and look.
+    """Music emotion over time: annotate, compare, train and look.
 
     \b
     Examples:
       mer extract --plugin damff collection/
       mer plot collection/song.jams -o song.png
       mer plugins
-    """
+    """  # noqa: D301
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ _parameter = click.option(
 
 @click.group("datasets", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    r"""Turn labelled data sets into collections of recordings with JAMS.
+    """Turn labelled data sets into collections of recordings with JAMS.
 
     \b
     Examples:
@@ -43,13 +43,19 @@ def command() -> None:
       mer datasets validate deam DEAM/
       mer datasets import deam DEAM/ -o collection/
       mer datasets agreement collection/
-    """
+    """  # noqa: D301
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with everything that is known.")
 def list_datasets(as_json: bool) -> int:
-    """List the data sets that can be imported: scale, raters, licence, where to get them."""
+    """List the data sets that can be imported: scale, raters, licence, where to get them.
+
+    \b
+    Examples:
+      mer datasets list
+      mer datasets list --json
+    """  # noqa: D301
     from mer_plugins.host import plugin_host
 
     registry = plugin_host().datasets
@@ -64,7 +70,12 @@ def list_datasets(as_json: bool) -> int:
 @command.command()
 @click.argument("name")
 def cite(name: str) -> None:
-    """Tell what to cite, the terms, and where to get a data set."""
+    """Tell what to cite, the terms, and where to get a data set.
+
+    \b
+    Examples:
+      mer datasets cite deam
+    """  # noqa: D301
     from mer_plugins.host import plugin_host
 
     info = plugin_host().datasets.get(name).info
@@ -95,7 +106,7 @@ def import_(
     quiet: bool,
     parameters: tuple[str, ...],
 ) -> int:
-    r"""Write each song of a data set with its JAMS into COLLECTION.
+    """Write each song of a data set with its JAMS into COLLECTION.
 
     The first mood_thayer annotation is the one to learn from: the mean over raters, where there are
     several; each rater's own follow. The same command again does what is left.
@@ -104,7 +115,7 @@ def import_(
     Examples:
       mer datasets import 4q 4Q/ -o collection/4q
       mer datasets import vgmidi VGMIDI/ -o collection/vgmidi -p soundfont=FluidR3_GM.sf2
-    """
+    """  # noqa: D301
     from mer_plugins.cli.import_progress import ImportReporter
     from mer_plugins.dataset_import import import_dataset
 
@@ -125,7 +136,7 @@ def import_(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a finding.")
 @_parameter
 def validate(name: str, source: Path, as_json: bool, parameters: tuple[str, ...]) -> int:
-    r"""Compare a copy of a data set with what a complete one holds; write nothing.
+    """Compare a copy of a data set with what a complete one holds; write nothing.
 
     Checked are counts, labels, missing recordings and, where labels come in columns, whether these
     are named the right way round. Exit: 0 if all is there, 1 with a line for each problem.
@@ -134,7 +145,7 @@ def validate(name: str, source: Path, as_json: bool, parameters: tuple[str, ...]
     Examples:
       mer datasets validate deam DEAM/
       mer datasets validate vgmidi VGMIDI/ --json
-    """
+    """  # noqa: D301
     from mer_plugins.dataset_validation import validate_dataset
 
     problems = 0
@@ -151,7 +162,7 @@ def validate(name: str, source: Path, as_json: bool, parameters: tuple[str, ...]
 @click.argument("collection", type=_SOURCE)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every song.")
 def agreement(collection: Path, as_json: bool) -> int:
-    r"""Tell how far the raters of each song in COLLECTION agree, and all on average.
+    """Tell how far the raters of each song in COLLECTION agree, and all on average.
 
     Cronbach's alpha, as it is and with negative ones set to 0, and the mean CCC of all pairs of
     raters. Songs without two raters' curves are left out.
@@ -160,7 +171,7 @@ def agreement(collection: Path, as_json: bool) -> int:
     Examples:
       mer datasets agreement collection/vgmidi
       mer datasets agreement collection/vgmidi --json
-    """
+    """  # noqa: D301
     from mer_plugins.cli.agreement_table import agreement_table, print_table
     from mer_plugins.rater_agreement import summarise
 

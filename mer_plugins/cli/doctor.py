@@ -14,7 +14,7 @@ import click
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a check.")
 def command(folders: tuple[Path, ...], as_json: bool) -> int:
-    r"""Check versions, decoders, devices, plugins, checkpoints and write permission.
+    """Check versions, decoders, devices, plugins, checkpoints and write permission.
 
     FOLDER is where JAMS files shall be written, such as the collection.
 
@@ -25,7 +25,7 @@ def command(folders: tuple[Path, ...], as_json: bool) -> int:
 
     \b
     Exit code: 0 fit to run; 1 there is a fault, with a line on what to do.
-    """
+    """  # noqa: D301
     from mer_plugins.doctor import examine
 
     faults = 0

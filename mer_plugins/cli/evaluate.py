@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings, failures and the table.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
 def command(reference: str, plugins: tuple[str, ...], **options: Any) -> int:
-    r"""Score plugins, or estimates in JAMS, against the human labels of a collection.
+    """Score plugins, or estimates in JAMS, against the human labels of a collection.
 
     CCC, PCC, RMSE and R2 come per song, pooled and over the songs' means, with 95 % intervals and
     paired tests against the first system. Predictors that do not listen (global-mean,
@@ -60,7 +60,7 @@ def command(reference: str, plugins: tuple[str, ...], **options: Any) -> int:
     Examples:
       mer evaluate --reference deam/ --plugin damff -o out/
       mer evaluate --reference deam/ --estimates mine/ --plugin damff -o out/ --json
-    """
+    """  # noqa: D301
     if not (plugins or options["estimates"]):
         raise click.UsageError("nothing to compare: give --plugin NAME or --estimates DIR")
     from mer_plugins.evaluation.output import results_text, write

@@ -13,12 +13,13 @@ import click
 from mer_plugins import __version__
 from mer_plugins.cli import INTERRUPTED
 from mer_plugins.cli.options import NOTHING_FOUND, parse_parameters, parse_shard
+from mer_plugins.errors import PluginError
 
 if TYPE_CHECKING:
     from mer_plugins.annotate import PluginChoice
     from mer_plugins.batch import Settings, Summary
     from mer_plugins.collection import Track
-    from mer_plugins.contracts import Engine
+    from mer_plugins.contracts import Engine, WriterSpec
     from mer_plugins.host import PluginHost
 
 
@@ -102,7 +103,7 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
     "writers",
     multiple=True,
     metavar="NAME",
-    help="Write this format too, beside the JAMS: csv, audacity, ...",
+    help="Write this format too, beside the JAMS: csv, audacity, sonic-visualiser, webvtt.",
 )
 @click.option(
     "--allow-truncated", is_flag=True, help="Annotate what is there of recordings that are cut off."
@@ -163,7 +164,7 @@ def command(inputs: tuple[str, ...], **options: Any) -> int:
 def _settings(host: PluginHost, options: dict[str, Any]) -> Settings:
     from mer_plugins.batch import Settings
 
-    writers = [host.writers.get(name) for name in options["writers"] if name != "jams"]
+    writers = [_writer(host, name) for name in options["writers"] if name != "jams"]
     return Settings(
         plugins=tuple(
             plugin_choice(host, name, options) for name in dict.fromkeys(options["plugins"])
@@ -172,6 +173,16 @@ def _settings(host: PluginHost, options: dict[str, Any]) -> Settings:
         allow_truncated=options["allow_truncated"],
         writers=tuple((writer.suffix, writer.factory) for writer in writers),
     )
+
+
+def _writer(host: PluginHost, name: str) -> WriterSpec:
+    spec = host.writers.get(name)
+    if spec.collects:
+        raise PluginError(
+            f"writer {name!r} is for whole collections, not for each track: "
+            f"use mer export --format {name}"
+        )
+    return spec
 
 
 def plugin_choice(host: PluginHost, name: str, options: dict[str, Any]) -> PluginChoice:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     help="Only this plugin's curve; for a recording, the plugin to run.  [default: all; damff]",
 )
 def command(file: Path, output: Path | None, plugin: str | None) -> int:
-    r"""Draw valence and arousal over time, and the path in the valence-arousal plane.
+    """Draw valence and arousal over time, and the path in the valence-arousal plane.
 
     A JAMS is drawn as it stands; a recording is analysed first, and nothing but the picture is
     written.
@@ -39,7 +39,7 @@ def command(file: Path, output: Path | None, plugin: str | None) -> int:
     Examples:
       mer plot song.jams -o song.png
       mer plot song.mp3 --plugin damff
-    """
+    """  # noqa: D301
     from mer_plugins.display import plot_track
 
     is_jams = file.suffix.lower() in (".jams", ".json")

@@ -20,14 +20,14 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with everything that is known.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> int:
-    r"""List the plugins of this environment: version, native scale, rate, window, licence.
+    """List the plugins of this environment: version, native scale, rate, window, licence.
 
     \b
     Examples:
       mer plugins
       mer plugins --json
       mer plugins check damff
-    """
+    """  # noqa: D301
     return 0 if context.invoked_subcommand else _listed(as_json)
 
 
@@ -43,7 +43,7 @@ def command(context: click.Context, as_json: bool) -> int:
     help="Parameter of the plugin.",
 )
 def check(name: str, as_json: bool, parameters: tuple[str, ...]) -> int:
-    r"""Hold a plugin against the contract, on sound that is made for it.
+    """Hold a plugin against the contract, on sound that is made for it.
 
     Exit status: 0 nothing failed, 1 a check failed, 2 the plugin cannot be made.
 
@@ -52,7 +52,7 @@ def check(name: str, as_json: bool, parameters: tuple[str, ...]) -> int:
       mer plugins check damff
       mer plugins check essentia-musicnn -p models=DIR
       mer plugins check damff --json
-    """
+    """  # noqa: D301
     from mer_plugins.testing import check_extractor
 
     results = check_extractor(name, parameters=parse_parameters(parameters))

@@ -49,7 +49,7 @@ Problems = list[tuple[str, str]]
 @click.option("--follow", is_flag=True, help="Follow links that lead out of a named folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a track and plugin.")
 def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> int:
-    r"""Tell which tracks are done, stale, failed or missing, for each plugin, and why.
+    """Tell which tracks are done, stale, failed or missing, for each plugin, and why.
 
     Nothing is decoded and no JAMS is changed. Stale, failed and missing tracks are what
     mer-extract with the same options would do.
@@ -61,7 +61,7 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> int:
 
     \b
     Exit code: 0 all done; 1 something is left to do; 3 no recording, or no result was found.
-    """
+    """  # noqa: D301
     from mer_plugins.cli.extract import tracks_of
     from mer_plugins.done_index import DoneIndex, default_index_path
     from mer_plugins.status import statuses

@@ -1,9 +1,12 @@
-"""``mer summary``: each curve in a few numbers."""
+"""``mer summary``: each curve in a few numbers, as a whole or segment by segment."""
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +16,22 @@ from mer_plugins.cli.options import NOTHING_FOUND
 from mer_plugins.errors import MerError
 
 if TYPE_CHECKING:
+    from mer_plugins.curves import EmotionCurve
+    from mer_plugins.segments import Segment
+    from mer_plugins.stored_curves import StoredCurves
     from mer_plugins.summary import CurveSummary
 
-    Row = tuple[str, str, CurveSummary]
+
+@dataclass(frozen=True)
+class _Row:
+    file: str
+    curve: str
+    segment: Segment | None
+    summary: CurveSummary | None
+
+    def place(self) -> dict[str, object]:
+        segment = {} if self.segment is None else asdict(self.segment)
+        return {"file": self.file, "curve": self.curve, **segment}
 
 
 @click.command("summary", context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,76 +42,125 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, path_type=Path),
     metavar="FOLDER|FILE.jams...",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a curve.")
-def command(inputs: tuple[Path, ...], as_json: bool) -> int:
-    r"""Tell of each valence-arousal curve its mean, range and share of time in each quadrant.
+@click.option(
+    "--segments-from",
+    "namespace",
+    metavar="NAMESPACE",
+    help="One line a segment of the first annotation of this JAMS namespace in each file: "
+    "segment_open, chord, ...; beat and other instants last until the next.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line of the table.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values, with a header.")
+def command(inputs: tuple[Path, ...], namespace: str | None, as_json: bool, as_csv: bool) -> int:
+    """Tell of each valence-arousal curve its mean, range and share of time in each quadrant.
+
+    With --segments-from, of each segment too, and the trend: the slope of the line that fits best.
 
     \b
     Examples:
       mer summary collection/
       mer summary song.jams --json
-    """
-    rows = list(_rows(inputs))
-    if as_json:
-        for file, label, summary in rows:
-            click.echo(json.dumps({"file": file, "curve": label, **summary.to_dict()}))
-    elif rows:
-        _table(rows)
-    if not rows:
-        click.echo("nothing found: no JAMS with a valence-arousal curve", err=True)
+      mer summary song.jams --segments-from segment_open
+      mer summary collection/ --segments-from beat --csv > beats.csv
+    """  # noqa: D301
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other: give one of them")
+    rows = list(_rows(inputs, namespace))
+    if rows:
+        (_json if as_json else _csv if as_csv else _table)(rows)
+    else:
+        wanted = "a valence-arousal curve" + (" and such segments" if namespace else "")
+        click.echo(f"nothing found: no JAMS with {wanted}", err=True)
     return 0 if rows else NOTHING_FOUND
 
 
-def _rows(inputs: tuple[Path, ...]) -> Iterator[Row]:
-    from mer_plugins.jams_store import curves, read
+def _rows(inputs: tuple[Path, ...], namespace: str | None) -> Iterator[_Row]:
+    from mer_plugins.stored_curves import stored_curves
     from mer_plugins.summary import summarise
 
-    def problem(label: str, reason: str) -> None:
-        click.echo(f"warning: annotation {label!r} is left out: {reason}", err=True)
-
-    for given in inputs:
-        for path in sorted(given.rglob("*.jams")) if given.is_dir() else [given]:
-            shown = str(path.relative_to(given)) if given.is_dir() else str(path)
-            try:
-                found = curves(read(path), problem)
-            except MerError as exc:
-                click.echo(f"{shown}: {exc}", err=True)
+    for file in stored_curves(inputs, _failed, _left_out):
+        for label, curve in file.curves:
+            if namespace is None:
+                yield _Row(file.shown, label, None, summarise(curve))
                 continue
-            yield from ((shown, label, summarise(c)) for label, c in found if len(c))
+            try:
+                yield from _segment_rows(file, label, curve, namespace)
+            except MerError as exc:
+                _failed(file.shown, str(exc))
+                break
 
 
-def _table(rows: list[Row]) -> None:
+def _segment_rows(
+    file: StoredCurves, label: str, curve: EmotionCurve, namespace: str
+) -> Iterator[_Row]:
+    from mer_plugins.segments import segments, summarise_segments
+
+    end_s = float(curve.times[-1]) + curve.hop_s
+    for segment, summary in summarise_segments(curve, segments(file.jams, namespace, end_s)):
+        yield _Row(file.shown, label, segment, summary)
+
+
+def _failed(shown: str, reason: str) -> None:
+    click.echo(f"{shown}: {reason}", err=True)
+
+
+def _left_out(label: str, reason: str) -> None:
+    click.echo(f"warning: annotation {label!r} is left out: {reason}", err=True)
+
+
+def _json(rows: Sequence[_Row]) -> None:
+    from mer_plugins.summary import FIELDS
+
+    for row in rows:
+        summary = row.summary.to_dict() if row.summary else dict.fromkeys(FIELDS)
+        click.echo(json.dumps({**row.place(), **summary}))
+
+
+def _csv(rows: Sequence[_Row]) -> None:
+    from mer_plugins.summary import COLUMNS
+
+    places = [row.place() for row in rows]
+    # Through Python's own stream, whose line ends click does not alter.
+    table = csv.DictWriter(sys.stdout, [*places[0], *COLUMNS], lineterminator="\n")
+    table.writeheader()
+    for place, row in zip(places, rows, strict=True):
+        numbers = row.summary.to_row() if row.summary else {}
+        table.writerow({**place, **{k: f"{v:.6g}" for k, v in numbers.items()}})
+
+
+def _table(rows: Sequence[_Row]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     from mer_plugins.summary import QUADRANT_NAMES
 
-    table = Table(
-        "file",
-        "curve",
-        "length",
-        "valence",
-        "range",
-        "arousal",
-        "range",
-        *QUADRANT_NAMES,
-        box=None,
-        pad_edge=False,
-    )
-    for file, label, s in rows:
-        ranges = [f"{low:+.2f} to {high:+.2f}" for low, high in zip(s.low, s.high, strict=True)]
-        table.add_row(
-            file,
-            label,
-            f"{s.duration_s:.1f} s",
-            f"{s.mean[0]:+.2f}",
-            ranges[0],
-            f"{s.mean[1]:+.2f}",
-            ranges[1],
-            *(f"{share:.0%}" for share in s.quadrants),
-        )
+    by_segment = rows[0].segment is not None
+    dimensions = [
+        name
+        for dimension in ("valence", "arousal")
+        for name in (dimension, "range", *(["trend/s"] if by_segment else []))
+    ]
+    places = ["file", "curve", *(["segment", "from", "to"] if by_segment else [])]
+    table = Table(*places, "length", *dimensions, *QUADRANT_NAMES, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*_cells(row))
     # Off a terminal, as wide as it needs to be: a pipe has no width to wrap at.
     console = Console(markup=False, highlight=False)
-    console.print(table) if console.is_terminal else Console(width=200, highlight=False).print(
-        table
-    )
+    console.print(table) if console.is_terminal else Console(
+        width=200, markup=False, highlight=False
+    ).print(table)
+
+
+def _cells(row: _Row) -> Iterator[str]:
+    yield from (row.file, row.curve)
+    if row.segment is not None:
+        yield from (row.segment.label, f"{row.segment.start_s:.2f}", f"{row.segment.end_s:.2f}")
+    if (s := row.summary) is None:
+        yield "no value"
+        return
+    yield f"{s.duration_s:.1f} s" if row.segment is None else f"{s.duration_s:.2f} s"
+    for mean, low, high, trend in zip(s.mean, s.low, s.high, s.trend_per_second, strict=True):
+        yield from (f"{mean:+.2f}", f"{low:+.2f} to {high:+.2f}")
+        if row.segment is not None:
+            yield f"{trend:+.3f}"
+    yield from (f"{share:.0%}" for share in s.quadrants)

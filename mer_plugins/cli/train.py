@@ -105,7 +105,7 @@ _FOLDS = 5
     help="Folder for weights, settings, curves, scores.",
 )
 def command(**options: Any) -> int:
-    r"""Train a neural plugin on any collection with valence-arousal labels in JAMS.
+    """Train a neural plugin on any collection with valence-arousal labels in JAMS.
 
     A fold that is left out is never trained on and chooses nothing. Recipes with early stopping
     set aside some artists of the other folds for it. A run that was stopped goes on with --resume
@@ -118,7 +118,7 @@ def command(**options: Any) -> int:
       mer train --plugin damff --data clips/ --folds all --n-folds 10 -o run/
       mer-extract --plugin damff -p checkpoint=run/model.safetensors collection/
       mer-extract --plugin damff-ensemble -p checkpoint=run/ensemble.safetensors collection/
-    """
+    """  # noqa: D301
     from mer_plugins.cli.training_progress import TrainingProgress
     from mer_plugins.sequence.fit import fit, fit_folds
     from mer_plugins.sequence.folds import assign_folds

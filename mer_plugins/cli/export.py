@@ -1,0 +1,100 @@
+"""``mer export``: the curves of JAMS files in other formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mer_plugins.cli.options import NOTHING_FOUND, parse_parameters
+
+
+@click.command("export", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument(
+    "inputs",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="COLLECTION|FILE.jams...",
+)
+@click.option(
+    "--format",
+    "format_name",
+    required=True,
+    metavar="FORMAT",
+    help="csv, deam-csv, sonic-visualiser, audacity, webvtt, or a plugin's.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="Folder to write to, as a mirror of the tree; or one file, by its suffix.",
+)
+@click.option(
+    "--plugin",
+    "-P",
+    default=None,
+    metavar="NAME",
+    help="Only the curves by this plugin or annotator.  [default: all]",
+)
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Option of the format, such as sample_rate=48000; may be repeated.",
+)
+def command(
+    inputs: tuple[Path, ...],
+    format_name: str,
+    output: Path,
+    plugin: str | None,
+    parameters: tuple[str, ...],
+) -> int:
+    """Write the valence-arousal curves of JAMS files in another format.
+
+    The formats that write one file a curve are also there for `mer-extract --writer`. deam-csv
+    writes the whole collection into valence.csv and arousal.csv, a row a song.
+
+    \b
+    Examples:
+      mer export song.jams --format csv -o song.csv
+      mer export collection/ --format webvtt -o subtitles/ --plugin damff
+      mer export collection/ --format deam-csv -o tables/ --plugin damff
+      mer export song.jams --format sonic-visualiser -o song.svl -p sample_rate=48000
+
+    \b
+    Exit code: 0 written; 1 some files failed; 2 wrong use; 3 there was no curve to write.
+    """  # noqa: D301
+    from mer_plugins.exports import export
+    from mer_plugins.host import plugin_host
+    from mer_plugins.stored_curves import stored_curves
+
+    failures: list[str] = []
+
+    def failed(shown: str, reason: str) -> None:
+        failures.append(shown)
+        click.echo(f"{shown}: {reason}", err=True)
+
+    def left_out(label: str, reason: str) -> None:
+        click.echo(f"warning: annotation {label!r} is left out: {reason}", err=True)
+
+    spec = plugin_host().writers.get(format_name)
+    found = stored_curves(inputs, failed, left_out)
+    options = parse_parameters(parameters)
+    written = 0
+    for path in export(found, spec, output, failed, label=plugin, parameters=options):
+        click.echo(str(path))
+        written += 1
+    if not (written or failures):
+        click.echo(_nothing(plugin), err=True)
+        return NOTHING_FOUND
+    return 1 if failures else 0
+
+
+def _nothing(plugin: str | None) -> str:
+    by = f" by {plugin!r}; `mer summary` lists those there are" if plugin else ""
+    return f"nothing found: no JAMS with a valence-arousal curve{by}"
