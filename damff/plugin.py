@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mer_plugins import hookimpl
-from mer_plugins.contracts import ExtractorInfo, ExtractorSpec
+from mer_plugins.contracts import ExtractorInfo, ExtractorSpec, StudySpec
 
 INFO = ExtractorInfo(
     name="damff",
@@ -37,4 +37,15 @@ def mer_extractors() -> list[ExtractorSpec]:
     return [
         ExtractorSpec(INFO, "damff.extractor:DAMFF", "damff.recipes:TRAINING"),
         ExtractorSpec(ENSEMBLE_INFO, "damff.extractor:DAMFFEnsemble"),
+    ]
+
+
+@hookimpl
+def mer_studies() -> list[StudySpec]:
+    """Register the comparisons of the paper."""
+    return [
+        StudySpec("table1", "damff.studies:TABLE1", "DAMFF, table 1: five CNN architectures"),
+        StudySpec("table2", "damff.studies:TABLE2", "DAMFF, table 2: DAMFF and four baselines"),
+        StudySpec("table3", "damff.studies:TABLE3", "DAMFF, table 3: four ablations"),
+        StudySpec("figure3", "damff.studies:FIGURE3", "DAMFF, figure 3: hops of the window"),
     ]

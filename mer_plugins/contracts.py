@@ -212,6 +212,19 @@ class EngineSpec:
     summary: str = ""
 
 
+@dataclass(frozen=True)
+class StudySpec:
+    """A published comparison that ``mer reproduce`` makes again.
+
+    `factory` is ``"package.module:NAME"`` of a :class:`mer_plugins.studies.Study`, imported only
+    when used.
+    """
+
+    name: str
+    factory: str
+    summary: str = ""
+
+
 class Engine(Protocol):
     """Runs one function over many jobs; nothing a job does may harm another job."""
 

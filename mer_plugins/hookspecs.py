@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pluggy
 
-from mer_plugins.contracts import DatasetSpec, EngineSpec, ExtractorSpec, WriterSpec
+from mer_plugins.contracts import DatasetSpec, EngineSpec, ExtractorSpec, StudySpec, WriterSpec
 
 PROJECT = "mer_plugins"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -32,3 +32,8 @@ def mer_writers() -> list[WriterSpec]:  # type: ignore[empty-body]
 @hookspec
 def mer_engines() -> list[EngineSpec]:  # type: ignore[empty-body]
     """Offer ways to spread a collection over processes or machines."""
+
+
+@hookspec
+def mer_studies() -> list[StudySpec]:  # type: ignore[empty-body]
+    """Offer published comparisons that can be trained and scored again."""

@@ -27,6 +27,7 @@ from mer_plugins.contracts import (
     Extractor,
     ExtractorInfo,
     ExtractorSpec,
+    StudySpec,
     WriterSpec,
 )
 from mer_plugins.errors import MerError, PluginError
@@ -95,11 +96,12 @@ class PluginHost:
     datasets: Registry[DatasetSpec]
     writers: Registry[WriterSpec]
     engines: Registry[EngineSpec]
+    studies: Registry[StudySpec]
     broken: list[BrokenPlugin]
 
     def clashes(self) -> list[str]:
         """Tell, one line each, which names several distributions claim."""
-        registries = (self.extractors, self.datasets, self.writers, self.engines)
+        registries = (self.extractors, self.datasets, self.writers, self.engines, self.studies)
         return [line for registry in registries for line in registry.clashes()]
 
     def info(self, name: str, parameters: Mapping[str, Any] | None = None) -> ExtractorInfo:
@@ -148,7 +150,12 @@ def plugin_host(found: Iterable[EntryPoint] | None = None) -> PluginHost:
     """
     manager = _manager()
     host = PluginHost(
-        Registry("extractor"), Registry("data set"), Registry("writer"), Registry("engine"), []
+        Registry("extractor"),
+        Registry("data set"),
+        Registry("writer"),
+        Registry("engine"),
+        Registry("study"),
+        [],
     )
     owners: dict[int, tuple[str, str]] = {}
     points = entry_points(group=hookspecs.PROJECT) if found is None else found
@@ -166,6 +173,7 @@ def plugin_host(found: Iterable[EntryPoint] | None = None) -> PluginHost:
     _collect(hook.mer_datasets, host, host.datasets, owners, DatasetSpec)
     _collect(hook.mer_writers, host, host.writers, owners, WriterSpec)
     _collect(hook.mer_engines, host, host.engines, owners, EngineSpec)
+    _collect(hook.mer_studies, host, host.studies, owners, StudySpec)
     return host
 
 

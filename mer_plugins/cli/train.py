@@ -201,19 +201,10 @@ def _recipe(trainable: Trainable, options: dict[str, Any]) -> Recipe:
 
 
 def _tracks(options: dict[str, Any], plan: Plan) -> list[LabelledTrack]:
-    from mer_plugins.cache_folder import cache_folder
-    from mer_plugins.cli.training_progress import loading
-    from mer_plugins.sequence.data import FeatureLoader, load_labelled
-    from mer_plugins.sequence.feature_cache import FeatureCache
+    from mer_plugins.cli.training_progress import loaded
 
-    def problem(name: str, reason: str) -> None:
-        click.echo(f"{name}: left out: {reason}", err=True)
-
-    limit, recipe = options["cache_gb"], plan.recipe
-    cache = FeatureCache(cache_folder() / "features", limit) if limit else None
-    loader = FeatureLoader(recipe.features, cache, recipe.copy_bit_rates)
-    with loading(quiet=options["quiet"]) as tell:
-        found = list(load_labelled(options["data"], loader, problem, tell))
+    recipe = plan.recipe
+    found = loaded(options["data"], recipe, options["cache_gb"], quiet=options["quiet"])
     usable = [t for t in found if t.mask.any() or (t.quadrant and recipe.quadrant_weight)]
     if left := len(found) - len(usable):
         click.echo(

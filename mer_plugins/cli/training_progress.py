@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import click
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
 from mer_plugins.cli.bar import BarOrLines
+from mer_plugins.sequence.data import load_labelled, loader_for
+from mer_plugins.sequence.excerpts import LabelledTrack
 from mer_plugins.sequence.fit import Listener
+from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import Row
 
-_PLAIN_EVERY_S = 30.0
+_PLAIN_EVERY_S, _LOADING_EVERY_S = 30.0, 5.0
 
 
 class TrainingProgress(BarOrLines, Listener):
@@ -64,15 +66,19 @@ class TrainingProgress(BarOrLines, Listener):
         return (time.monotonic() - self._started) / made * (self._total - self._done) / 60
 
 
-@contextmanager
-def loading(*, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Tell on stderr how many recordings have been read; yields what is to be called with it."""
+def loaded(
+    inputs: Sequence[str], recipe: Recipe, cache_gb: float, *, quiet: bool
+) -> list[LabelledTrack]:
+    """Read labelled recordings with a recipe's front end; tell how many, and which not and why."""
     told = time.monotonic()
 
     def tell(done: int) -> None:
         nonlocal told
-        if not quiet and time.monotonic() - told > 5:
+        if not quiet and time.monotonic() - told > _LOADING_EVERY_S:
             told = time.monotonic()
             click.echo(f"spectrograms: {done} recordings", err=True)
 
-    yield tell
+    def problem(name: str, reason: str) -> None:
+        click.echo(f"{name}: left out: {reason}", err=True)
+
+    return list(load_labelled(inputs, loader_for(recipe, cache_gb), problem, tell))

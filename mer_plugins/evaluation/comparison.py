@@ -145,6 +145,7 @@ def compare(
     systems: Sequence[System],
     pairs: Sequence[dict[str, Pair]],
     warnings: Sequence[str] = (),
+    tested: Sequence[str] = TESTED,
 ) -> Comparison:
     """Score systems and test each against the first.
 
@@ -158,6 +159,8 @@ def compare(
         The systems, and what :func:`match_system` gave for each.
     warnings : sequence of str
         What was told already.
+    tested : sequence of str
+        Metrics whose per-song scores are tested, in one family.
 
     Raises
     ------
@@ -165,7 +168,7 @@ def compare(
         If a system has no song with two matched intervals.
     """
     scored = [_scored(songs, s, p) for s, p in zip(systems, pairs, strict=True)]
-    return Comparison(reference, songs, scored, _tests(scored), warnings)
+    return Comparison(reference, songs, scored, _tests(scored, tested), warnings)
 
 
 def _scored(songs: Sequence[Song], system: System, pairs: dict[str, Pair]) -> Scored:
@@ -241,11 +244,11 @@ def _by_dimension(
     return np.stack([scores_of(sums[d], reference[d], estimate[d]) for d in (0, 1)], axis=1)
 
 
-def _tests(scored: Sequence[Scored]) -> list[PairedTest]:
+def _tests(scored: Sequence[Scored], tested: Sequence[str]) -> list[PairedTest]:
     first, *others = scored
     found = [
         _test(first, other, d, metric)
-        for other, d, metric in product(others, range(len(DIMENSIONS)), TESTED)
+        for other, d, metric in product(others, range(len(DIMENSIONS)), tested)
     ]
     wilcoxon, t = holm([x.wilcoxon_p for x in found]), holm([x.t_p for x in found])
     return [

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mer_plugins.audio import load_audio
+from mer_plugins.cache_folder import cache_folder
 from mer_plugins.collection import Track, find_tracks
 from mer_plugins.errors import MerError
 from mer_plugins.jams_store import read
@@ -29,6 +30,7 @@ from mer_plugins.sequence.feature_cache import FeatureCache
 from mer_plugins.sequence.folds import DataError
 from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.lossy import Samples, reencoded
+from mer_plugins.sequence.recipe import Recipe
 
 _AHEAD = 4
 
@@ -78,6 +80,15 @@ class FeatureLoader:
             return self._front_end(samples()).astype(np.float16)
 
         return self._cache.features(audio, settings, compute) if self._cache else compute()
+
+
+def loader_for(recipe: Recipe, cache_gb: float) -> FeatureLoader:
+    """Make what gives the features of a recipe, kept in the user's cache folder up to this size.
+
+    With 0 nothing is kept there.
+    """
+    cache = FeatureCache(cache_folder() / "features", cache_gb) if cache_gb else None
+    return FeatureLoader(recipe.features, cache, recipe.copy_bit_rates)
 
 
 def load_labelled(

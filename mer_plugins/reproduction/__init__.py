@@ -1,0 +1,1 @@
+"""Published comparisons, trained and scored again cell by cell: ``mer reproduce``."""
