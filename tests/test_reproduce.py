@@ -1,0 +1,282 @@
+"""``mer reproduce``: cells that are trained once, go on after a stop, and score as others do."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import audmetric
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from safetensors.torch import load_file
+from test_evaluate_cli import annotation, write_jams
+
+from damff import studies
+from mer_plugins.cli import mer
+from mer_plugins.errors import MerError, PluginError
+from mer_plugins.host import plugin_host
+from mer_plugins.reproduction.cells import Setup, cells_of, cells_to_run, run_cells
+from mer_plugins.reproduction.scoring import read_songs, score_study
+from mer_plugins.sequence.data import load_labelled, loader_for
+from mer_plugins.sequence.fit import Listener
+from mer_plugins.sequence.folds import FoldTable
+from mer_plugins.sequence.run_folder import RunError, read_estimates
+from mer_plugins.studies import Budget, Study, StudyRow
+
+SECONDS = 4.0
+TINY = {"window_s": 3.0, "excerpt_s": 2.0, "epochs": 2, "batch_size": 4}
+RECIPES = {"tiny": "deam-clips-damff-losses", "other": "deam-clips"}
+STUDY = Study(
+    "tiny",
+    "Two networks",
+    "a paper, table 7",
+    (
+        StudyRow("small", "crnn", RECIPES, {}, {"a corpus": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)}),
+        StudyRow("large", "crnn", RECIPES, {"hidden": 5}, {"a corpus": (0.7,) * 6}),
+    ),
+    {"tiny": Budget("two passes", TINY), "other": Budget("two passes, other losses", TINY)},
+    {"a corpus": (1,)},
+)
+HOPS = Study(
+    "hops",
+    "Hops",
+    "a paper, figure 9",
+    STUDY.rows[:1],
+    STUDY.budgets,
+    hops_s=(0.5, 1.0, 3.0),
+)
+
+
+def curve(i):
+    rng = np.random.default_rng(i)
+    walk = 0.08 * rng.standard_normal((8, 2)).cumsum(axis=0)
+    return (rng.uniform(-0.4, 0.4, 2) + walk).clip(-0.95, 0.95)
+
+
+@pytest.fixture
+def collection(tmp_path, song):
+    root = tmp_path / "songs"
+    for i in range(6):
+        song(root / f"{i}.wav", SECONDS, i, 22_050)
+        write_jams(root / f"{i}.jams", annotation(curve(i)))
+    return root
+
+
+SETUP = Setup(
+    ("songs",),
+    FoldTable({str(i): i % 2 for i in range(6)}),
+    "folds.csv",
+    2,
+    (0, 1),
+    torch.device("cpu"),
+)
+
+
+def laid_out(study, output, setup=SETUP):
+    return cells_of(study, "tiny", plugin_host(), setup, output)
+
+
+def run(cells, collection, listener=lambda cell: Listener()):
+    def load(recipe):
+        return list(load_labelled([str(collection)], loader_for(recipe, 0), pytest.fail))
+
+    run_cells(cells, SETUP, load, listener)
+
+
+def scored(study, cells, collection):
+    return score_study(study, cells, read_songs([str(collection)], pytest.fail))
+
+
+def test_each_song_is_scored_by_a_network_that_never_heard_it(tmp_path, collection):
+    cells = laid_out(STUDY, tmp_path / "out")
+    run(cells, collection)
+    for cell in cells:
+        settings = json.loads((cell.folder / "config.json").read_text())["settings"]
+        assert {int(name) % 2 for name in settings["held_out"]} == {cell.fold}
+        assert not set(settings["held_out"]) & set(settings["recordings"])
+    comparison = scored(STUDY, cells, collection)
+    assert [s.system.name for s in comparison.systems] == ["small", "large"]
+    found = comparison.systems[1].scores
+    estimates = {}
+    for cell in cells[1::2]:
+        estimates |= read_estimates(cell.folder / "estimates.npz")
+    for d, dimension in enumerate(("valence", "arousal")):
+        each = [
+            audmetric.concordance_cc(
+                np.round(curve(i)[:, d], 6), estimates[str(i)][:, d], ignore_nan=False
+            )
+            for i in range(6)
+        ]
+        assert found["per-song", dimension, "ccc"].value == pytest.approx(np.mean(each), abs=1e-5)
+
+
+class Stopped(Exception):
+    """The run was stopped."""
+
+
+class Stopping(Listener):
+    """Stops a run after its first pass."""
+
+    def epoch(self, row):
+        raise Stopped
+
+
+def test_a_stopped_study_goes_on_and_ends_with_the_same_weights(tmp_path, collection):
+    stopped, whole = (laid_out(STUDY, tmp_path / name) for name in ("stopped", "whole"))
+    with pytest.raises(Stopped):
+        run(stopped, collection, lambda cell: Stopping())
+    assert not any(cell.is_done for cell in stopped)
+    run(stopped, collection)
+    run(whole, collection)
+    for one, other in zip(stopped, whole, strict=True):
+        weights, undisturbed = (load_file(c.folder / "model.safetensors") for c in (one, other))
+        assert all(torch.equal(tensor, undisturbed[name]) for name, tensor in weights.items())
+
+
+def test_what_is_done_is_not_trained_again(tmp_path, collection):
+    cells = laid_out(STUDY, tmp_path / "out")
+    run(cells, collection)
+    run(cells, collection, lambda cell: pytest.fail(f"{cell.row.label} was trained again"))
+
+
+def test_studies_share_the_cells_they_have_in_common(tmp_path):
+    setup = replace(SETUP, folds=(0,))
+    tables = [studies.TABLE1, studies.TABLE2, studies.TABLE3]
+    cells = [c for t in tables for c in cells_of(t, "small", plugin_host(), setup, tmp_path)]
+    assert len(cells) == 15
+    # DAMFF stands in all three.
+    assert len(cells_to_run(cells)) == 13
+
+
+def test_other_settings_in_the_same_folder_are_refused(tmp_path, collection):
+    run(laid_out(STUDY, tmp_path), collection)
+    others = cells_of(STUDY, "other", plugin_host(), SETUP, tmp_path)
+    for cell in others:
+        (cell.folder / "run.json").unlink()
+    with pytest.raises(RunError, match="was begun with another"):
+        run(others, collection)
+
+
+def test_hops_come_from_one_network(tmp_path, collection):
+    cells = laid_out(HOPS, tmp_path)
+    run(cells, collection)
+    recipe_hops = read_estimates(cells[0].folder / "estimates.npz")
+    half = read_estimates(cells[0].folder / "estimates-hop-0.5.npz")
+    longest = read_estimates(cells[0].folder / "estimates-hop-3.npz")
+    for name, values in recipe_hops.items():
+        # The recipe's hop for valence is 0.5 s; weights come back from their file.
+        np.testing.assert_allclose(half[name][:, 0], values[:, 0], atol=1e-5)
+        # The first window of six segments is the same whatever the hop.
+        np.testing.assert_allclose(longest[name][:6], half[name][:6], atol=1e-6)
+        # After it, the sixth segment ends one window and is the last but one of the other.
+        assert np.abs(longest[name][6] - half[name][6]).max() > 1e-7
+    comparison = scored(HOPS, cells, collection)
+    assert [s.system.name for s in comparison.systems] == ["hop 0.5 s", "hop 1 s", "hop 3 s"]
+
+
+def test_without_a_complete_fold_nothing_is_scored(tmp_path, collection):
+    with pytest.raises(MerError, match="no fold is complete: run the same command"):
+        scored(STUDY, laid_out(STUDY, tmp_path), collection)
+
+
+def test_only_complete_folds_count(tmp_path, collection):
+    cells = laid_out(STUDY, tmp_path)
+    run(cells, collection)
+    (cells[-1].folder / "run.json").unlink()
+    assert {song.name for song in scored(STUDY, cells, collection).songs} == {
+        "0.wav",
+        "2.wav",
+        "4.wav",
+    }
+
+
+@pytest.fixture
+def command(tmp_path, collection, monkeypatch):
+    monkeypatch.setattr(studies, "TABLE1", replace(STUDY, name="table1"))
+    monkeypatch.setattr(studies, "FIGURE3", replace(HOPS, name="figure3"))
+
+    def run(*words):
+        output = ["--data", str(collection), "--n-folds", "2", "-o", str(tmp_path / "out")]
+        return CliRunner().invoke(mer, ["reproduce", *words, *output])
+
+    return run
+
+
+def test_the_command_prints_the_papers_table_beside_ours(tmp_path, command):
+    result = command("table1")
+    assert result.exit_code == 0, result.output
+    for text in ("the paper, a corpus", "here, per-song", "here, pooled", "0.2000*"):
+        assert text in result.stdout
+    folder = tmp_path / "out" / "table1"
+    names = {"paper.md", "results.json", "per_song.csv", "table.md", "table.tex", "scores.png"}
+    assert names <= {path.name for path in folder.iterdir()}
+    found = json.loads((folder / "results.json").read_text())
+    assert found["study"]["folds scored"] == [0, 1]
+    assert found["paper"]["a corpus"]["small"]["arousal ccc"] == 0.1
+    rows = re.findall(r"^\| (?:small|large) \|.*\|$", (folder / "paper.md").read_text(), re.M)
+    assert len(rows) == 8 and all(row.count("|") == 8 for row in rows)
+    again = command("table1")
+    assert "cell" not in again.stderr and again.stdout == result.stdout
+
+
+def test_the_hop_study_has_its_figure(tmp_path, command):
+    result = command("figure3")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / "figure3" / "hops.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_dry_run_lists_the_cells_and_trains_none(tmp_path, command):
+    result = command("table1", "--dry-run")
+    assert result.stdout.count("to do") == 4
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_list_names_the_papers_studies():
+    result = CliRunner().invoke(mer, ["reproduce", "--list"])
+    assert [line.split()[0] for line in result.stdout.splitlines()] == [
+        "figure3",
+        "table1",
+        "table2",
+        "table3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["table9"], "no study is called 'table9': there are figure3"),
+        (["table1", "--budget", "none"], "no budget is called 'none': there are tiny, other"),
+        (["table1", "--folds", "a"], "expected numbers with commas"),
+        (["table1", "--folds", "7"], "expected numbers from 0 to 1"),
+        (["table1", "--score-only"], "no fold is complete"),
+    ],
+)
+def test_wrong_words_are_one_clear_line(command, words, complaint):
+    result = command(*words)
+    assert result.exit_code != 0
+    told = result.stderr if result.exit_code == 2 and result.stderr else str(result.exception)
+    assert complaint in told
+
+
+def test_without_data_the_command_says_what_it_needs():
+    result = CliRunner().invoke(mer, ["reproduce", "table1"])
+    assert result.exit_code == 2 and "give --data COLLECTION and -o OUT" in result.stderr
+
+
+def test_an_unknown_recipe_is_named():
+    row = replace(STUDY.rows[0], recipes={"tiny": "none"})
+    with pytest.raises(PluginError, match="no recipe is called 'none'"):
+        laid_out(replace(STUDY, rows=(row,)), None)
+
+
+@pytest.mark.shared
+def test_the_published_figures_are_those_of_the_paper(shared):
+    text = (shared / "seeds" / "damff-ismir2023.txt").read_text(encoding="utf-8")
+    lines = [line.split("\t") for line in text.splitlines()]
+    for table in (studies.TABLE1, studies.TABLE2, studies.TABLE3):
+        for row in table.rows:
+            printed = tuple(f"{v:.4f}" for values in row.published.values() for v in values)
+            assert [row.label, *printed] in lines, row.label
