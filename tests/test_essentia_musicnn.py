@@ -21,7 +21,7 @@ from mer_adapters import musicnn_files
 from mer_adapters.essentia_musicnn import EssentiaMusiCNN, find_head, rate_patches
 from mer_adapters.musicnn_backbone import essentia_standard, load_backbone, patch_centres
 from mer_adapters.musicnn_files import find_model, model_folder
-from mer_adapters.musicnn_heads import BUNDLED_RIDGE, EMBEDDING_SIZE, FEATURES, PUBLISHED
+from mer_adapters.musicnn_heads import BUNDLED, EMBEDDING_SIZE, FEATURES, PUBLISHED
 from mer_adapters.ridge import load_ridge
 from mer_plugins import Audio, Scale, load_audio, plugin_host
 from mer_plugins.errors import CheckpointError, PluginError
@@ -131,12 +131,14 @@ def test_a_head_is_found_under_its_old_and_its_new_name(tmp_path, head):
 
 
 def test_an_unknown_head_names_those_there_are():
-    with pytest.raises(PluginError, match="'muse': expected emomusic, deam or ridge"):
+    with pytest.raises(PluginError, match="'muse': expected emomusic, deam, ridge, bilstm"):
         EssentiaMusiCNN(head="muse")
 
 
 def test_a_checkpoint_for_a_published_head_is_an_error(folder):
-    with pytest.raises(PluginError, match=r"'x\.safetensors', which only head=ridge takes"):
+    with pytest.raises(
+        PluginError, match=r"'x\.safetensors', which only head=ridge and head=bilstm take"
+    ):
         EssentiaMusiCNN(head="deam", checkpoint="x.safetensors")
 
 
@@ -252,7 +254,7 @@ def test_a_published_head_is_run_as_essentia_runs_it(standard, clip, head):
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("head", ["emomusic", "deam", "ridge"])
+@pytest.mark.parametrize("head", ["emomusic", "deam", "ridge", "bilstm"])
 def test_pleasant_calm_is_told_from_unpleasant_excited_music(standard, head):
     # With the two columns exchanged, or one of them turned round, this comes out the other way.
     folder = MODELS.parents[1] / "data" / "4q"
@@ -313,7 +315,7 @@ def test_the_bundled_ridge_agrees_with_a_wholly_heard_song(standard, clip):
     extractor = EssentiaMusiCNN(head="ridge", models=MODELS)
     audio = load_audio(clip, 16_000)
     curve = extractor(audio)
-    ridge = load_ridge(resource_path(BUNDLED_RIDGE), FEATURES, EMBEDDING_SIZE)
+    ridge = load_ridge(resource_path(BUNDLED["ridge"]), FEATURES, EMBEDDING_SIZE)
     expected = ridge(extractor.backbone(audio.samples)).mean(axis=0)
     np.testing.assert_allclose(curve.values.mean(axis=0), expected, atol=0.05)
     assert str(extractor.info.scale) == "(valence, arousal) in [-1, 1]"

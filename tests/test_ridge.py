@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mer_adapters.fit_ridge import command
-from mer_adapters.musicnn_heads import BUNDLED_RIDGE, EMBEDDING_SIZE, FEATURES
+from mer_adapters.musicnn_heads import BUNDLED, EMBEDDING_SIZE, FEATURES
 from mer_adapters.ridge import RidgeHead, file_format, load_ridge, save_ridge
 from mer_adapters.ridge_fitting import (
     FeaturedSong,
@@ -110,7 +110,7 @@ def test_a_missing_or_damaged_file_is_one_clear_line(tmp_path, content):
 
 
 def test_the_bundled_head_is_small_and_tells_its_training():
-    path = resource_path(BUNDLED_RIDGE)
+    path = resource_path(BUNDLED["ridge"])
     head = load_ridge(path, FEATURES, EMBEDDING_SIZE)
     assert path.stat().st_size < 10_000
     assert head.training["songs"] == 1744

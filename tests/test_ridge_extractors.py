@@ -13,7 +13,7 @@ from mer_adapters import essentia_features, librosa_features
 from mer_adapters.essentia_features import essentia_statistics
 from mer_adapters.half_seconds import smoothed, statistics
 from mer_adapters.librosa_features import librosa_statistics
-from mer_adapters.musicnn_heads import BUNDLED_RIDGE
+from mer_adapters.musicnn_heads import BUNDLED
 from mer_adapters.ridge import load_ridge
 from mer_adapters.ridge_extractors import RidgeEssentia, RidgeLibrosa
 from mer_plugins import Audio, load_audio, plugin_host
@@ -153,7 +153,7 @@ def test_what_cannot_be_rated_is_refused(bridge, samples, line):
 
 def test_a_head_on_other_features_is_refused(bridge):
     with pytest.raises(CheckpointError, match="format is 'mer-plugins musicnn head 1'"):
-        bridge[0](checkpoint=resource_path(BUNDLED_RIDGE))
+        bridge[0](checkpoint=resource_path(BUNDLED["ridge"]))
 
 
 @pytest.mark.parametrize("name", sorted(BRIDGES))

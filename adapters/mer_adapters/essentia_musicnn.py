@@ -27,7 +27,7 @@ from mer_adapters.musicnn_backbone import (
     patch_centres,
 )
 from mer_adapters.musicnn_files import BACKBONE_FILES, BACKBONE_PAGE, find_model
-from mer_adapters.musicnn_heads import BUNDLED_RIDGE, EMBEDDING_SIZE, FEATURES, PUBLISHED
+from mer_adapters.musicnn_heads import BUNDLED, EMBEDDING_SIZE, FEATURES, PUBLISHED
 from mer_adapters.plugins import ESSENTIA_MUSICNN
 from mer_adapters.ridge import load_ridge
 from mer_plugins.audio import Audio
@@ -46,14 +46,15 @@ class EssentiaMusiCNN:
     Parameters
     ----------
     head : str
-        ``emomusic`` or ``deam``, as published with Essentia, or ``ridge``, fitted by this project
-        on DEAM (a linear function of the same embedding).
+        ``emomusic`` or ``deam``, as published with Essentia; or, on the same embedding and fitted
+        by this project on DEAM, ``ridge`` (a linear function) or ``bilstm`` (over ten seconds,
+        with torch).
     models : str or os.PathLike, optional
         Folder of ``msd-musicnn-1.pb`` and the published heads; by default that of the environment
         variable MER_ESSENTIA_MODELS, or ``essentia`` in the user's data folder for mer_plugins.
     checkpoint : str or os.PathLike, optional
-        Another ridge than the bundled one, as :mod:`mer_adapters.fit_ridge` writes it;
-        only with ``head="ridge"``.
+        Another file than the bundled one for ``ridge`` or ``bilstm``, as
+        :mod:`mer_adapters.fit_ridge` and :mod:`mer_adapters.fit_bilstm` write it.
 
     Raises
     ------
@@ -110,14 +111,14 @@ def find_head(
     PluginError
         If there is no such head, its file is missing, or a checkpoint is given for a published one.
     """
-    if head == "ridge":
-        return Path(checkpoint) if checkpoint else resource_path(BUNDLED_RIDGE)
+    if head in BUNDLED:
+        return Path(checkpoint) if checkpoint else resource_path(BUNDLED[head])
     if head not in PUBLISHED:
-        raise PluginError(f"head is {head!r}: expected {', '.join(PUBLISHED)} or ridge")
+        raise PluginError(f"head is {head!r}: expected {', '.join((*PUBLISHED, *BUNDLED))}")
     if checkpoint:
+        own = " and ".join(f"head={name}" for name in BUNDLED)
         raise PluginError(
-            f"checkpoint is {os.fspath(checkpoint)!r}, which only head=ridge takes: "
-            f"head is {head!r}"
+            f"checkpoint is {os.fspath(checkpoint)!r}, which only {own} take: head is {head!r}"
         )
     return find_model(PUBLISHED[head].files, PUBLISHED[head].page, models)
 
@@ -134,6 +135,10 @@ def load_head(head: str, path: Path) -> Head:
     """
     if head in PUBLISHED:
         return load_published_head(path)
+    if head == "bilstm":
+        from mer_adapters.musicnn_bilstm import load_bilstm
+
+        return load_bilstm(path)
     return load_ridge(path, FEATURES, EMBEDDING_SIZE)
 
 

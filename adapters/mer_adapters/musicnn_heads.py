@@ -1,4 +1,4 @@
-"""Heads on MusiCNN's embedding: which published one speaks which scale, and a ridge of our own.
+"""Heads on MusiCNN's embedding: which published one speaks which scale, and those of our own.
 
 Letters: m patch. An embedding has 200 numbers.
 
@@ -32,7 +32,11 @@ from mer_plugins.curves import Scale
 
 FEATURES = "musicnn"
 EMBEDDING_SIZE = 200
-BUNDLED_RIDGE = "mer_adapters:heads/musicnn-ridge.safetensors"
+BUNDLED: Mapping[str, str] = {
+    "ridge": "mer_adapters:heads/musicnn-ridge.safetensors",
+    "bilstm": "mer_adapters:heads/musicnn-bilstm.safetensors",
+}
+"""Heads of our own."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from mer_plugins.curves import Scale
 ESSENTIA_MUSICNN = ExtractorInfo(
     name="essentia-musicnn",
     version="1.0",
-    summary="Essentia's MusiCNN embedding with its emoMusic or DEAM head, or a ridge of our own",
+    summary="Essentia's MusiCNN with its emoMusic or DEAM head, or a ridge or BiLSTM of ours",
     # The published emoMusic head; how order and range were found stands in musicnn_heads.py.
     scale=Scale(1, 9),
     sample_rate=16_000,
