@@ -1,15 +1,52 @@
-"""Values of command-line options that several commands share."""
+"""Command-line options that several commands share, and their values."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 # Exit status where there was nothing to work on.
 NOTHING_FOUND = 3
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_TRAINING = (
+    click.option(
+        "--folds-csv",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Table with the columns song_id, fold and, if it has one, artist. Songs it does not "
+        "name get the fold of their artist.",
+    ),
+    click.option(
+        "--n-folds",
+        type=click.IntRange(2),
+        metavar="N",
+        help="Folds to make, by artist, where no table gives them.  [default: the table's, or 5]",
+    ),
+    click.option(
+        "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
+    ),
+    click.option(
+        "--cache-gb",
+        type=click.FloatRange(0),
+        default=20.0,
+        show_default=True,
+        help="Disk for spectrograms, kept in MER_CACHE_DIR or the user's cache folder; 0 keeps "
+        "none.",
+    ),
+)
+
+
+def training_options(command: _Command) -> _Command:
+    """Add the options of every command that trains: folds, device, cache."""
+    for option in reversed(_TRAINING):
+        command = option(command)
+    return command
 
 
 def parse_parameters(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mer_plugins.cli.options import training_options
+
 if TYPE_CHECKING:
     from mer_plugins.evaluation.comparison import Comparison
     from mer_plugins.host import PluginHost
@@ -35,31 +37,12 @@ def _numbers(context: click.Context, parameter: click.Parameter, text: str | Non
 @click.option(
     "--budget", metavar="NAME", help="How much training: small or paper.  [default: small]"
 )
-@click.option(
-    "--folds-csv",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Table with the columns song_id, fold and, if it has one, artist.",
-)
-@click.option(
-    "--n-folds",
-    type=click.IntRange(2),
-    metavar="N",
-    help="Folds to make, by artist, where no table gives them.  [default: the table's, or 5]",
-)
+@training_options
 @click.option(
     "--folds",
     callback=_numbers,
     metavar="K,K",
     help="Only leave out and score these folds.  [default: all]",
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
-@click.option(
-    "--cache-gb",
-    type=click.FloatRange(0),
-    default=20.0,
-    show_default=True,
-    help="Disk for spectrograms, kept in MER_CACHE_DIR or the user's cache folder; 0 keeps none.",
 )
 @click.option("--score-only", is_flag=True, help="Train nothing; score the folds that are done.")
 @click.option("--dry-run", is_flag=True, help="List the cells, and which are done; train nothing.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mer_plugins.cli.options import parse_parameters
+from mer_plugins.cli.options import parse_parameters, training_options
 from mer_plugins.errors import MerError, PluginError
 
 if TYPE_CHECKING:
@@ -37,24 +37,12 @@ _FOLDS = 5
     metavar="NAME",
     help="One of the plugin's recipes.",
 )
-@click.option(
-    "--folds-csv",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Table with the columns song_id, fold and, if it has one, artist. Songs it does not name "
-    "get the fold of their artist.",
-)
+@training_options
 @click.option("--fold", type=click.IntRange(0), metavar="K", help="Leave this fold out; score it.")
 @click.option(
     "--folds",
     type=click.Choice(["all"]),
     help="One model without each fold; every song scored by the model that never heard it.",
-)
-@click.option(
-    "--n-folds",
-    type=click.IntRange(2),
-    metavar="N",
-    help="Folds to make, by artist, where no table gives them.  [default: the table's, or 5]",
 )
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Passes over the data at most.")
 @click.option("--seed", type=click.IntRange(0), metavar="S", help="Of everything that is random.")
@@ -84,14 +72,6 @@ _FOLDS = 5
     type=click.Path(exists=True, path_type=Path),
     metavar="FILE|RUN",
     help="Begin from these weights; with --folds all, from the folds of a run with --folds all.",
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
-@click.option(
-    "--cache-gb",
-    type=click.FloatRange(0),
-    default=20.0,
-    show_default=True,
-    help="Disk for spectrograms, kept in MER_CACHE_DIR or the user's cache folder; 0 keeps none.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run that RUN holds.")
 @click.option("--quiet", is_flag=True, help="No progress.")
