@@ -160,7 +160,7 @@ def plugin_host(found: Iterable[EntryPoint] | None = None) -> PluginHost:
     owners: dict[int, tuple[str, str]] = {}
     points = entry_points(group=hookspecs.PROJECT) if found is None else found
     for point in sorted(points, key=lambda p: p.name):
-        owner = (point.dist and point.dist.name) or "unknown distribution"
+        owner = _distribution(point)
         try:
             plugin = _checked(point.load())
             manager.register(plugin, name=f"{owner}:{point.name}")
@@ -175,6 +175,12 @@ def plugin_host(found: Iterable[EntryPoint] | None = None) -> PluginHost:
     _collect(hook.mer_engines, host, host.engines, owners, EngineSpec)
     _collect(hook.mer_studies, host, host.studies, owners, StudySpec)
     return host
+
+
+def _distribution(point: EntryPoint) -> str:
+    # Metadata without a name: `dist.name` warns of the KeyError that it will raise.
+    name = point.dist.metadata.get("Name") if point.dist else None
+    return str(name or "unknown distribution")
 
 
 def create_extractor(name: str, **parameters: Any) -> Extractor:

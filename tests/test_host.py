@@ -211,7 +211,7 @@ def test_a_factory_that_cannot_be_imported_is_one_line(installed, factory):
         ("def Make(size):\n    return size", {}, "TypeError: .*size"),
         ("def Make():\n    raise SystemExit(3)", {}, "SystemExit: 3"),
         ("Make = 7", {}, "TypeError: 7 is not a callable"),
-        ("Make = map", {"size": 1}, "TypeError: map"),
+        ("Make = range", {"size": 1}, "TypeError: range"),
     ],
 )
 def test_a_factory_that_fails_is_one_line_with_its_cause(installed, code, parameters, reason):
