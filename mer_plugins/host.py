@@ -179,8 +179,8 @@ def plugin_host(found: Iterable[EntryPoint] | None = None) -> PluginHost:
 
 def _distribution(point: EntryPoint) -> str:
     # Metadata without a name: `dist.name` warns of the KeyError that it will raise.
-    name = point.dist.metadata.get("Name") if point.dist else None
-    return str(name or "unknown distribution")
+    metadata = point.dist.metadata if point.dist else {}
+    return str(metadata["Name"]) if "Name" in metadata else "unknown distribution"
 
 
 def create_extractor(name: str, **parameters: Any) -> Extractor:
