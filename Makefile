@@ -7,7 +7,7 @@ SOURCES := pyproject.toml constraints.txt
 
 SECONDS ?= 300
 
-.PHONY: demo test lint types check collection soak clean
+.PHONY: demo test lint types audit check collection soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mer-extract --plugin damff examples/collection --log-json $(VENV)/demo.jsonl
@@ -24,6 +24,9 @@ lint: $(VENV)/.installed-test
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
+audit: .venv-audit/.installed
+	.venv-audit/bin/python .ci/audit.py
+
 check: test lint types
 
 collection:
@@ -33,7 +36,7 @@ soak: $(VENV)/.installed-test
 	$(BIN)/python tests/faults/soak.py --seconds $(SECONDS)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-audit build dist .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -44,4 +47,10 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(PIP) install -q -c constraints.txt -e '.[test]'
+	@touch $@
+
+# A tool with many requirements of its own, which must not be among the project's.
+.venv-audit/.installed:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install -q 'pip-audit>=2.7'
 	@touch $@

@@ -178,9 +178,10 @@ def plugin_host(found: Iterable[EntryPoint] | None = None) -> PluginHost:
 
 
 def _distribution(point: EntryPoint) -> str:
-    # Metadata without a name: `dist.name` warns of the KeyError that it will raise.
-    metadata = point.dist.metadata if point.dist else {}
-    return str(metadata["Name"]) if "Name" in metadata else "unknown distribution"
+    # Asked for a name that it does not hold, metadata warns of the KeyError that it will raise.
+    if point.dist is None or "Name" not in point.dist.metadata:
+        return "unknown distribution"
+    return point.dist.name
 
 
 def create_extractor(name: str, **parameters: Any) -> Extractor:
