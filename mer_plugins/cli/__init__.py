@@ -26,6 +26,10 @@ _COMMANDS = {
     "extract": ("mer_plugins.cli.extract", "Annotate recordings with valence and arousal."),
     "plot": ("mer_plugins.cli.plot", "Draw the emotion curves of a JAMS file or a recording."),
     "plugins": ("mer_plugins.cli.plugins", "List the plugins of this environment."),
+    "report": (
+        "mer_plugins.cli.report",
+        "Write a page of all tracks, to look at and listen to.",
+    ),
     "status": ("mer_plugins.cli.status", "Tell which tracks are done, stale, failed, missing."),
     "summary": ("mer_plugins.cli.summary", "Tell the mean, range and quadrants of each curve."),
     "train": ("mer_plugins.cli.train", "Train a neural plugin on a labelled collection."),
