@@ -29,6 +29,9 @@ _COMMANDS = {
     "reproduce": (
         "mer_plugins.cli.reproduce",
         "Train and score a paper's comparison again.",
+    "report": (
+        "mer_plugins.cli.report",
+        "Write a page of all tracks, to look at and listen to.",
     ),
     "status": ("mer_plugins.cli.status", "Tell which tracks are done, stale, failed, missing."),
     "summary": ("mer_plugins.cli.summary", "Tell the mean, range and quadrants of each curve."),

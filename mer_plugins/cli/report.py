@@ -1,0 +1,111 @@
+"""``mer report``: a page to look through and listen to a collection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mer_plugins.cli.bar import BarOrLines
+from mer_plugins.cli.options import NOTHING_FOUND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mer_plugins.report.page import Written
+    from mer_plugins.report.tracks import ReportTrack
+
+
+@click.command("report", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("collection", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    metavar="PAGE",
+    help="Where to write the page; the recordings are linked from there.",
+)
+@click.option(
+    "--audio",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Where the recordings are, if not beside the JAMS files (after mer-extract -o).",
+)
+@click.option("--title", metavar="TEXT", help="Heading of the page.  [default: the folder's name]")
+@click.option("--no-spectrogram", is_flag=True, help="Leave the recordings undecoded: far faster.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def command(
+    collection: Path,
+    output: Path,
+    audio: Path | None,
+    title: str | None,
+    no_spectrogram: bool,
+    quiet: bool,
+) -> int:
+    """Write a page with all tracks of a collection, to look at, search, sort and listen to.
+
+    The page works from disk, without a network. A large collection gets a folder beside it.
+
+    \b
+    Examples:
+      mer report collection/
+      mer report collection/ -o pages/report.html --no-spectrogram
+      mer report jams/ --audio music/ -o report.html
+
+    \b
+    Exit code: 0 written; 1 written, and some tracks have problems; 2 wrong use; 3 no track found.
+    """  # noqa: D301
+    from mer_plugins.done_index import DoneIndex, default_index_path
+    from mer_plugins.report.page import write_collection_page
+    from mer_plugins.report.spectrogram import spectrogram
+    from mer_plugins.report.tracks import report_tracks
+
+    def problem(shown: str, reason: str) -> None:
+        click.echo(f"{shown}: {reason}", err=True)
+
+    with DoneIndex(default_index_path()) as index, _Progress(quiet) as progress:
+
+        def why(jams: Path, plugin: str) -> str | None:
+            failure = index.failure(jams, plugin)
+            return None if failure is None else failure.reason
+
+        written = write_collection_page(
+            progress.over(report_tracks(collection, audio, problem=problem)),
+            output,
+            title=title or collection.resolve().name,
+            picture=None if no_spectrogram else spectrogram,
+            why=why,
+        )
+    return _tell(written, output)
+
+
+def _tell(written: Written, output: Path) -> int:
+    if not written.tracks:
+        click.echo("nothing found: no recording and no JAMS", err=True)
+        return NOTHING_FOUND
+    click.echo(str(output))
+    if written.folder is not None:
+        click.echo(f"{written.folder}  (keep it beside the page)")
+    sums = f"{written.tracks} tracks, {written.without_curve} without a curve"
+    click.echo(f"{sums}, {written.with_problems} with problems", err=True)
+    return 1 if written.with_problems else 0
+
+
+class _Progress(BarOrLines):
+    """How many tracks are in the page."""
+
+    def __init__(self, quiet: bool) -> None:
+        super().__init__(quiet=quiet, plain_every_s=30.0)
+
+    def __enter__(self) -> _Progress:
+        self._begin("tracks", "{task.description} {task.completed}", total=None)
+        return self
+
+    def over(self, tracks: Iterable[ReportTrack]) -> Iterator[ReportTrack]:
+        """Pass tracks on, and count them."""
+        for done, track in enumerate(tracks):
+            self._advance(f"{done} tracks", completed=done)
+            yield track

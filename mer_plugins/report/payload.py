@@ -1,0 +1,104 @@
+"""What a page holds of each track, as plain JSON types: a row of the table, and the details."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mer_plugins.curves import EmotionCurve
+from mer_plugins.errors import AudioError
+from mer_plugins.mood import rounded
+from mer_plugins.report.links import link
+from mer_plugins.report.spectrogram import Spectrogram
+from mer_plugins.report.tracks import ReportTrack
+from mer_plugins.summary import summarise
+
+Picture = Callable[[Path], Spectrogram]
+_DECIMALS = 3
+
+
+class Labels:
+    """The names of all curves of a report, each with its place, in the order they are met."""
+
+    def __init__(self) -> None:
+        self._human: dict[str, bool] = {}
+
+    def place(self, label: str, is_human: bool) -> int:
+        """Return the place of a label; a new one gets the next."""
+        self._human.setdefault(label, is_human)
+        return list(self._human).index(label)
+
+    def programs(self) -> list[tuple[int, str]]:
+        """Return place and name of those that a program made."""
+        return [(i, label) for i, (label, human) in enumerate(self._human.items()) if not human]
+
+    def to_list(self) -> list[dict[str, object]]:
+        """Return plain JSON types."""
+        return [{"name": label, "human": human} for label, human in self._human.items()]
+
+
+def row(track: ReportTrack, labels: Labels, page: Path) -> dict[str, Any]:
+    """Return a track as a row of the table."""
+    lengths = [float(found.curve.times[-1]) + found.curve.hop_s for found in track.curves]
+    return {
+        "name": track.name,
+        "title": track.title,
+        "artist": track.artist,
+        "audio": None if track.audio is None else link(track.audio, page),
+        "length": rounded(max(lengths), _DECIMALS) if lengths else None,
+        "curves": [
+            {"label": labels.place(found.label, found.is_human), **_summary(found.curve)}
+            for found in track.curves
+        ],
+        "problems": list(track.problems),
+    }
+
+
+def details(track: ReportTrack, labels: Labels, picture: Picture | None) -> dict[str, Any]:
+    """Return what a track shows once it is opened: curves, their origin, and a spectrogram."""
+    return {
+        "curves": [
+            {
+                "label": labels.place(found.label, found.is_human),
+                "provenance": found.provenance,
+                **_curve(found.curve),
+            }
+            for found in track.curves
+        ],
+        "spectrogram": _spectrogram(track, picture),
+    }
+
+
+def _summary(curve: EmotionCurve) -> dict[str, Any]:
+    found = summarise(curve)
+    numbers = {key: getattr(found, key) for key in ("mean", "low", "high", "quadrants")}
+    return {key: rounded(value, _DECIMALS) for key, value in numbers.items()}
+
+
+def _curve(curve: EmotionCurve) -> dict[str, Any]:
+    """Return a curve; its times as start and hop where they are regular, which is far shorter."""
+    start = float(curve.times[0])
+    regular = start + np.arange(len(curve)) * curve.hop_s
+    is_regular = bool(np.abs(curve.times - regular).max() < 10.0**-_DECIMALS)
+    return {
+        "hop": rounded(curve.hop_s, 6),
+        "start": rounded(start, 6),
+        "times": None if is_regular else rounded(curve.times, _DECIMALS),
+        "values": rounded(curve.values.T, _DECIMALS),
+        "std": None if curve.std is None else rounded(curve.std.T, _DECIMALS),
+    }
+
+
+def _spectrogram(track: ReportTrack, picture: Picture | None) -> dict[str, Any] | None:
+    if picture is None or track.audio is None:
+        return None
+    try:
+        drawn = picture(track.audio)
+    except AudioError as exc:
+        reason = str(exc).removeprefix(f"{track.audio}: ")
+        track.problems.append(f"no spectrogram: {reason}")
+        return None
+    return {"uri": drawn.uri, "duration": rounded(drawn.duration_s, _DECIMALS)}
