@@ -30,9 +30,21 @@ def human_curve(jams: Mapping[str, Any]) -> EmotionCurve | None:
 
 def song_ids(track: Track, jams: Mapping[str, Any]) -> frozenset[str]:
     """Collect what a table may call this song: file stem, identifiers, ``song_id``."""
+    return ids_within(track.audio.stem, jams)
+
+
+def ids_within(stem: str, jams: Mapping[str, Any]) -> frozenset[str]:
+    """Collect what a table may call the song of a JAMS whose recording has that stem."""
     identifiers = part(part(dict(jams), "file_metadata"), "identifiers")
     song_id = part(dict(jams), "sandbox").get("song_id")
-    return frozenset({track.audio.stem, *map(str, identifiers.values()), str(song_id)})
+    return frozenset({stem, *map(str, identifiers.values()), str(song_id)})
+
+
+def group_within(jams: Mapping[str, Any]) -> str:
+    """Return what must stay together: a series where pieces form one, or else the artist."""
+    sandbox = part(dict(jams), "sandbox")
+    artist = part(dict(jams), "file_metadata").get("artist")
+    return str(sandbox.get("group") or sandbox.get("series") or artist or "")
 
 
 def on_grid(

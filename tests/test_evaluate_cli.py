@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -11,9 +12,11 @@ from click.testing import CliRunner
 from mer_plugins.cli import mer
 from mer_plugins.curves import EmotionCurve, Scale
 from mer_plugins.evaluation import leaks
-from mer_plugins.evaluation.leaks import trained_on
+from mer_plugins.fingerprints import audio_digest
+from mer_plugins.host import plugin_host
 from mer_plugins.jams_store import new_jams
 from mer_plugins.mood import observations
+from mer_plugins.trained_on import identity, read_list, union, write_list
 
 NAMES = ("a/one", "a/two", "b/three", "four")
 SECONDS = 4.0
@@ -150,14 +153,52 @@ def test_warnings_come_before_the_scores_and_stand_in_the_results(
     assert result.output.index(expected) < result.output.index("per-song")
 
 
-def test_a_system_trained_on_the_reference_is_marked(evaluate, collection, tmp_path, monkeypatch):
-    beside = tmp_path / "list.json"
-    beside.write_text(json.dumps(trained_on([collection / "a/one.wav", collection / "four.wav"])))
-    monkeypatch.setattr(leaks, "list_beside", lambda checkpoint: beside)
+@pytest.fixture
+def taught(collection, tmp_path, monkeypatch):
+    """Let every checkpoint have been trained on two songs of the four."""
+    heard = [identity({}, audio_digest(collection / name)) for name in ("a/one.wav", "four.wav")]
+    write_list(tmp_path, {"any": union(heard)})
+    monkeypatch.setattr(leaks, "read_list", lambda checkpoint: read_list(tmp_path / "any"))
+
+
+def test_a_system_trained_on_the_reference_is_marked(evaluate, taught, tmp_path):
     result, results = evaluate("--plugin", "global-mean")
-    assert results["systems"][0]["trained_on"] == {"songs": 2, "of": 4}
+    assert results["systems"][0]["trained_on"] == {"songs": 2, "artists": 0, "of": 4}
     assert "trained on 2 of 4 songs" in result.stdout
     assert "trained on 2 of 4 songs" in (tmp_path / "out/table.md").read_text()
+    with (tmp_path / "out/per_song.csv").open() as file:
+        marks = {row["song"]: row["trained_on"] for row in csv.DictReader(file)}
+    assert marks == dict.fromkeys(("a/one.wav", "four.wav"), "song") | dict.fromkeys(
+        ("a/two.wav", "b/three.wav"), "no"
+    )
+
+
+@pytest.fixture
+def by_damff(estimates, collection):
+    """Return estimates of the weights that are bundled for ``damff``."""
+    folder = estimates(lambda v: v, "damff")
+    for path in folder.rglob("*.jams"):
+        content = json.loads(path.read_text())
+        digest = plugin_host().info("damff").checkpoint_sha256
+        content["annotations"][0]["sandbox"]["checkpoint_sha256"] = digest
+        path.write_text(json.dumps(content))
+    return folder
+
+
+def test_songs_that_were_trained_on_are_told_of_and_can_be_left_out(evaluate, taught, by_damff):
+    result, results = evaluate("--estimates", by_damff)
+    assert "damff: trained on 2 of 4 songs (a/one.wav, four.wav)" in results["warnings"][0]
+    assert "--unheard" in result.stderr
+    result, results = evaluate("--estimates", by_damff, "--unheard")
+    assert results["reference"]["songs"] == 2
+    assert results["systems"][0]["trained_on"] == {"songs": 0, "artists": 0, "of": 2}
+    assert "damff" not in "".join(results["warnings"])
+
+
+def test_a_system_of_unknown_training_is_trusted_with_a_warning(evaluate, estimates):
+    result, results = evaluate("--estimates", estimates(lambda v: v), "--unheard")
+    assert results["reference"]["songs"] == 4
+    assert "mine: what it was trained on is not known" in results["warnings"][0]
 
 
 def test_json_is_results_json_and_nothing_else(evaluate, estimates):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from scipy import stats
 from sklearn.metrics import r2_score
 
 from mer_plugins.curves import DIMENSIONS, EmotionCurve, Scale
-from mer_plugins.errors import CheckpointError
 from mer_plugins.evaluation.checks import order_warning, scale_warning
 from mer_plugins.evaluation.comparison import (
     AGGREGATIONS,
@@ -21,7 +19,7 @@ from mer_plugins.evaluation.comparison import (
     match_system,
     warnings_of,
 )
-from mer_plugins.evaluation.leaks import count_taught, list_beside, trained_on
+from mer_plugins.evaluation.leaks import leak_of, leak_text, unheard
 from mer_plugins.evaluation.output import write
 from mer_plugins.evaluation.reference import EvaluationError, Song, on_half_seconds
 from mer_plugins.evaluation.results import to_dict
@@ -37,7 +35,9 @@ from mer_plugins.evaluation.statistics import (
 )
 from mer_plugins.evaluation.systems import System, matched, with_unique_names
 from mer_plugins.evaluation.tables import latex, markdown
+from mer_plugins.fingerprints import audio_digest
 from mer_plugins.time_grid import Intervals
+from mer_plugins.trained_on import identity, union, write_list
 
 SONGS, FRAMES = 12, 40
 
@@ -308,20 +308,28 @@ def test_systems_of_one_name_are_told_apart(tmp_path):
     assert [s.name for s in with_unique_names(twice)] == ["a", "x/a", "x/a (2)"]
 
 
-def test_recordings_a_checkpoint_was_trained_on_are_counted(tmp_path):
-    audio = [tmp_path / f"{i}.wav" for i in range(3)]
-    for i, path in enumerate(audio):
-        path.write_bytes(bytes([i]) * 10)
+def test_songs_a_checkpoint_was_trained_on_are_found_by_name_bytes_and_artist(tmp_path):
+    def known(i, **names):
+        (tmp_path / f"{i}.wav").write_bytes(bytes([i]) * 10)
+        labels = on_cells(np.zeros((2, 2)))
+        return Song(f"{i}.wav", tmp_path / f"{i}.wav", labels, identity=identity(**names))
+
+    def deam(number, artist):
+        metadata = {"artist": artist, "identifiers": {"deam": number}}
+        return {"jams": {"file_metadata": metadata}}
+
+    songs = [known(0, **deam(5, "a")), known(1, **deam(6, "A")), known(2, **deam(7, "b"))]
+    songs.append(known(3, jams={}))
     checkpoint = tmp_path / "model.v2.safetensors"
-    assert count_taught(str(checkpoint), audio) is None
-    assert trained_on(audio[:1]) == [hashlib.sha256(bytes(10)).hexdigest()]
-    beside = list_beside(checkpoint)
-    assert beside.name == "model.v2.trained_on.json"
-    beside.write_text(json.dumps(trained_on(audio[:2])))
-    assert count_taught(str(checkpoint), audio) == 2
-    beside.write_text("{}")
-    with pytest.raises(CheckpointError, match="expected a JSON list"):
-        count_taught(str(checkpoint), audio)
+    assert leak_of(str(checkpoint), songs) is None
+    taught = [identity(**deam(5, "a")), identity({}, audio_digest(songs[3].audio))]
+    write_list(tmp_path, {"model.v2": union(taught)})
+    leak = leak_of(str(checkpoint), songs)
+    assert leak.songs == {"0.wav", "3.wav"} and leak.artists == {"1.wav"}
+    assert leak_text(leak, 4) == "trained on 2 of 4 songs and on 1 other songs' artists"
+    assert [song.name for song in unheard(songs, [leak, None])] == ["1.wav", "2.wav"]
+    with pytest.raises(EvaluationError, match="leaves none of the 1 songs"):
+        unheard(songs[:1], [leak])
 
 
 def test_everything_is_written_as_valid_files(songs, truth, tmp_path):

@@ -29,6 +29,7 @@ from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import area_under_curve, collection_scores
 from mer_plugins.sequence.training import Trainer
+from mer_plugins.trained_on import identity, read_list, union
 
 FEATURES = LogMelConfig(
     sample_rate=8_000, n_fft=256, hop_length=320, n_mels=16, frames_per_segment=12
@@ -123,6 +124,37 @@ def test_what_a_run_leaves_behind(tmp_path):
     estimates = np.load(tmp_path / "estimates.npz", allow_pickle=False)
     assert estimates["names"].tolist() == ["0", "1", "2"]
     assert estimates["values"].shape == (18, 2)
+
+
+def known(count, first=0):
+    own = [
+        identity({"file_metadata": {"identifiers": {"x": str(first + i)}}}) for i in range(count)
+    ]
+    return [replace(t, identity=one) for t, one in zip(tracks(count), own, strict=True)]
+
+
+def test_a_run_lists_the_songs_its_weights_and_those_before_were_trained_on(tmp_path):
+    first, more = known(6), known(6, first=4)
+    recipe = replace(RECIPE, epochs=1)
+    fit(plan(recipe), first, [], tmp_path / "a")
+    begun = tmp_path / "a" / "model.safetensors"
+    assert read_list(begun) == union(t.identity for t in first)
+    fit(replace(plan(recipe), start=begun), more, [], tmp_path / "b")
+    both = union(t.identity for t in [*first, *more])
+    assert read_list(tmp_path / "b" / "model.safetensors") == both
+    (tmp_path / "a" / "trained_on.json").unlink()
+    fit(replace(plan(recipe), start=begun), more, [], tmp_path / "c")
+    assert read_list(tmp_path / "c" / "model.safetensors") is None
+
+
+def test_folds_list_what_each_model_and_all_together_were_trained_on(tmp_path):
+    songs, folds = known(6), [0, 0, 1, 1, 2, 2]
+    fit_folds(plan(replace(RECIPE, epochs=1)), songs, folds, tmp_path)
+    for fold in range(3):
+        expected = union(t.identity for t, of in zip(songs, folds, strict=True) if of != fold)
+        assert read_list(tmp_path / f"fold-{fold}.safetensors") == expected
+        assert read_list(tmp_path / f"fold-{fold}" / "model.safetensors") == expected
+    assert read_list(tmp_path / "ensemble.safetensors") == union(t.identity for t in songs)
 
 
 def test_another_run_is_not_overwritten_nor_mixed(tmp_path):

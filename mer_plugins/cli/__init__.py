@@ -26,12 +26,13 @@ _COMMANDS = {
     "extract": ("mer_plugins.cli.extract", "Annotate recordings with valence and arousal."),
     "plot": ("mer_plugins.cli.plot", "Draw the emotion curves of a JAMS file or a recording."),
     "plugins": ("mer_plugins.cli.plugins", "List the plugins of this environment."),
-    "reproduce": (
-        "mer_plugins.cli.reproduce",
-        "Train and score a paper's comparison again.",
     "report": (
         "mer_plugins.cli.report",
         "Write a page of all tracks, to look at and listen to.",
+    ),
+    "reproduce": (
+        "mer_plugins.cli.reproduce",
+        "Train and score a paper's comparison again.",
     ),
     "status": ("mer_plugins.cli.status", "Tell which tracks are done, stale, failed, missing."),
     "summary": ("mer_plugins.cli.summary", "Tell the mean, range and quadrants of each curve."),

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Worker processes.  [default: number of cores]",
 )
+@click.option("--unheard", is_flag=True, help="Score only songs that no system was trained on.")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings, failures and the table.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
 def command(reference: str, plugins: tuple[str, ...], **options: Any) -> int:
@@ -68,7 +69,10 @@ def command(reference: str, plugins: tuple[str, ...], **options: Any) -> int:
 
     notes: list[str] = []
     songs = read_reference(reference, lambda shown, reason: _warn(notes, f"{shown}: {reason}"))
+    if options["unheard"]:
+        songs = _unheard_by_plugins(songs, plugins)
     systems = _systems(reference, songs, plugins, options, notes)
+    songs = _without_leaks(songs, systems, options, notes)
     comparison = _compared(reference, songs, systems, notes)
     write(comparison, options["output"])
     if options["as_json"]:
@@ -113,6 +117,35 @@ def _systems(
     there = {system.name for system in systems}
     systems += [ran(name) for name in TRIVIAL if name not in there]
     return with_unique_names(systems)
+
+
+def _unheard_by_plugins(songs: list[Song], plugins: tuple[str, ...]) -> list[Song]:
+    """Leave out what plugins were trained on before they are run for nothing."""
+    from mer_plugins.evaluation.leaks import leak_of, unheard
+    from mer_plugins.evaluation.systems import TRIVIAL
+    from mer_plugins.host import plugin_host
+
+    host = plugin_host()
+    names = [name for name in plugins if name not in TRIVIAL]
+    return unheard(songs, [leak_of(host.info(name).checkpoint, songs) for name in names])
+
+
+def _without_leaks(
+    songs: list[Song], systems: list[System], options: dict[str, Any], notes: list[str]
+) -> list[Song]:
+    """Tell which systems were trained on songs of the reference; leave these out if asked to."""
+    from mer_plugins.evaluation.leaks import leak_of_system, leak_warning, unheard
+    from mer_plugins.evaluation.systems import TRIVIAL
+
+    leaks = {s.name: leak_of_system(s, songs) for s in systems if s.name not in TRIVIAL}
+    if options["unheard"]:
+        for name in (name for name, leak in leaks.items() if leak is None):
+            _warn(notes, f"{name}: what it was trained on is not known, so --unheard trusts it")
+        return unheard(songs, leaks.values())
+    for system in systems:
+        if text := leak_warning(system, leaks.get(system.name), len(songs)):
+            _warn(notes, text)
+    return songs
 
 
 def _run(tracks: Iterable[Track], settings: Settings, options: dict[str, Any]) -> Summary:

@@ -16,7 +16,7 @@ import numpy as np
 from mer_plugins.aggregation import Pair, pooled, score, song_level
 from mer_plugins.curves import DIMENSIONS, FloatArray
 from mer_plugins.evaluation.checks import order_warning, scale_warning
-from mer_plugins.evaluation.leaks import count_taught
+from mer_plugins.evaluation.leaks import Leak, leak_of_system
 from mer_plugins.evaluation.reference import EvaluationError, Song
 from mer_plugins.evaluation.statistics import (
     METRICS,
@@ -63,7 +63,7 @@ class Scored:
         By dimension: songs whose PCC is undefined.
     frames : int
         Matched intervals.
-    taught : int or None
+    leak : Leak or None
         Songs of the reference that its weights were trained on; None if that is not known.
     """
 
@@ -73,7 +73,7 @@ class Scored:
     scores: dict[tuple[str, str, str], Score]
     undefined: dict[str, int]
     frames: int
-    taught: int | None
+    leak: Leak | None
 
 
 @dataclass(frozen=True)
@@ -185,10 +185,10 @@ def _scored(songs: Sequence[Song], system: System, pairs: dict[str, Pair]) -> Sc
         for (i, a), (j, d), (k, m) in product(*map(enumerate, (AGGREGATIONS, DIMENSIONS, METRICS)))
     }
     undefined = np.isnan(rows[:, :, METRICS.index("pcc")]).sum(axis=0) - (len(songs) - len(pairs))
-    taught = count_taught(system.checkpoint, [song.audio for song in songs])
+    leak = leak_of_system(system, songs)
     frames = sum(len(reference) for reference, _ in pairs.values())
     counts = dict(zip(DIMENSIONS, map(int, undefined), strict=True))
-    return Scored(system, pairs, rows, scores, counts, frames, taught)
+    return Scored(system, pairs, rows, scores, counts, frames, leak)
 
 
 def _row(pair: Pair | None) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from mer_plugins.errors import JamsError, MerError
 from mer_plugins.jams_store import read
 from mer_plugins.labels import human_curve
 from mer_plugins.time_grid import MAX_TIME_S, Intervals, intervals, on_grid
+from mer_plugins.trained_on import Identity, identity
 
 GRID_S = 0.5
 Problem = Callable[[str, str], None]
@@ -36,11 +37,14 @@ class Song:
         The recording.
     labels : Intervals
         The cells of the half-second grid that are labelled, values (valence, arousal) in [-1, 1].
+    identity : Identity
+        What a list of songs that weights were trained on may call it by.
     """
 
     name: str
     audio: Path
     labels: Intervals
+    identity: Identity = field(default_factory=Identity)
 
 
 def read_reference(collection: str, problem: Problem) -> list[Song]:
@@ -89,10 +93,12 @@ def _songs(collection: str, problem: Problem) -> Iterator[Song]:
         if not track.jams.exists():
             continue
         try:
-            curve = human_curve(read(track.jams))
+            jams = read(track.jams)
+            curve = human_curve(jams)
             labels = on_half_seconds(curve) if curve is not None else None
         except JamsError as exc:
             problem(track.name, f"left out, its labels cannot be read: {exc}")
             continue
         if labels is not None and len(labels):
-            yield Song(name_within(collection, track.audio), track.audio, labels)
+            name = name_within(collection, track.audio)
+            yield Song(name, track.audio, labels, identity(jams))

@@ -11,6 +11,7 @@ from typing import Any
 
 from mer_plugins.curves import DIMENSIONS
 from mer_plugins.evaluation.comparison import AGGREGATIONS, Comparison, Scored
+from mer_plugins.evaluation.leaks import Leak, leak_text
 from mer_plugins.evaluation.reference import GRID_S
 from mer_plugins.evaluation.statistics import LEVEL, METRICS, RESAMPLES, SEED
 
@@ -35,17 +36,15 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def leak_text(scored: Scored, songs: int) -> str:
-    """Return ``trained on N of M songs``; empty if there is no such song or it is not known."""
-    return f"trained on {scored.taught} of {songs} songs" if scored.taught else ""
-
-
 def per_song_csv(comparison: Comparison) -> str:
-    """Return one row a system and song: intervals, then ``valence_ccc`` and so on; raw floats."""
+    """Return one row a system and song: intervals, then ``valence_ccc`` and so on; raw floats.
+
+    ``trained_on`` is ``song``, ``artist``, ``no``, or empty where it is not known.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = [f"{d}_{m}" for d in DIMENSIONS for m in METRICS]
-    writer.writerow(["system", "song", "frames", *names])
+    writer.writerow(["system", "song", "frames", *names, "trained_on"])
     writer.writerows(row for scored in comparison.systems for row in _rows(comparison, scored))
     return text.getvalue()
 
@@ -56,8 +55,8 @@ def _system(scored: Scored, songs: int) -> dict[str, Any]:
         "source": scored.system.source,
         "songs": len(scored.pairs),
         "frames": scored.frames,
-        "trained_on": None if scored.taught is None else {"songs": scored.taught, "of": songs},
-        "flag": leak_text(scored, songs),
+        "trained_on": _counts(scored.leak, songs),
+        "flag": leak_text(scored.leak, songs),
         "per-song pcc undefined": scored.undefined,
         "scores": {
             a: {d: {m: _plain(asdict(scored.scores[a, d, m])) for m in METRICS} for d in DIMENSIONS}
@@ -71,7 +70,14 @@ def _rows(comparison: Comparison, scored: Scored) -> Iterator[list[object]]:
         pair = scored.pairs.get(song.name)
         frames = 0 if pair is None else len(pair[0])
         cells = ["" if math.isnan(x) else repr(float(x)) for x in row.ravel()]
-        yield [scored.system.name, song.name, frames, *cells]
+        heard = "" if scored.leak is None else scored.leak.of(song.name) or "no"
+        yield [scored.system.name, song.name, frames, *cells, heard]
+
+
+def _counts(leak: Leak | None, songs: int) -> dict[str, int] | None:
+    if leak is None:
+        return None
+    return {"songs": len(leak.songs), "artists": len(leak.artists), "of": songs}
 
 
 def _plain(value: Any) -> Any:

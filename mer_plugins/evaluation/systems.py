@@ -46,12 +46,15 @@ class System:
         By the song's name; values (valence, arousal) as they stand.
     checkpoint : str
         Path of the weights in use; empty if there are none or they are not known.
+    held_out : bool
+        Whether each curve was made by weights that were not trained on its song.
     """
 
     name: str
     source: str
     curves: Mapping[str, Intervals]
     checkpoint: str = ""
+    held_out: bool = False
 
 
 def run_plugin(

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from mer_plugins.curves import DIMENSIONS
 from mer_plugins.evaluation.comparison import AGGREGATIONS, Comparison, Score, Scored
-from mer_plugins.evaluation.results import leak_text
+from mer_plugins.evaluation.leaks import leak_text
 from mer_plugins.evaluation.statistics import METRICS, RESAMPLES
 
 SHOWN = {"ccc": "CCC", "pcc": "PCC", "rmse": "RMSE", "r2": "R2"}
@@ -104,7 +104,7 @@ def _notes(
         yield f"PCC undefined in {undefined} of {len(scored.pairs)} songs"
     if len(scored.pairs) < len(comparison.songs):
         yield f"{len(scored.pairs)} of {len(comparison.songs)} songs"
-    if leak := leak_text(scored, len(comparison.songs)):
+    if leak := leak_text(scored.leak, len(comparison.songs)):
         yield leak
 
 

@@ -21,9 +21,9 @@ from mer_plugins.audio import load_audio
 from mer_plugins.cache_folder import cache_folder
 from mer_plugins.collection import Track, find_tracks
 from mer_plugins.errors import MerError
+from mer_plugins.fingerprints import audio_digest
 from mer_plugins.jams_store import read
-from mer_plugins.labels import human_curve, on_grid, song_ids
-from mer_plugins.mood import part
+from mer_plugins.labels import group_within, human_curve, on_grid, song_ids
 from mer_plugins.ratings import QUADRANT_NAMESPACE, QUADRANTS
 from mer_plugins.sequence.excerpts import LabelledTrack, Segments
 from mer_plugins.sequence.feature_cache import FeatureCache
@@ -31,6 +31,7 @@ from mer_plugins.sequence.folds import DataError
 from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.lossy import Samples, reencoded
 from mer_plugins.sequence.recipe import Recipe
+from mer_plugins.trained_on import identity
 
 _AHEAD = 4
 
@@ -153,9 +154,10 @@ def _labelled(track: Track, loader: FeatureLoader) -> LabelledTrack | None:
         labels,
         mask,
         quadrant=quadrant if curve is None else None,
-        group=_group(jams),
+        group=group_within(jams),
         song_ids=song_ids(track, jams),
         copies=loader.copies(track.audio),
+        identity=identity(jams, audio_digest(track.audio)),
     )
 
 
@@ -169,10 +171,3 @@ def _quadrant(jams: Mapping[str, Any]) -> tuple[float, float] | None:
             if isinstance(value, str) and value in QUADRANTS:
                 return QUADRANTS[value]
     return None
-
-
-def _group(jams: Mapping[str, Any]) -> str:
-    """Return what must stay together: a series where pieces form one, or else the artist."""
-    sandbox = part(dict(jams), "sandbox")
-    artist = part(dict(jams), "file_metadata").get("artist")
-    return str(sandbox.get("group") or sandbox.get("series") or artist or "")

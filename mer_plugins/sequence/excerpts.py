@@ -6,13 +6,15 @@ Letters: b excerpt, t segment of half a second, f mel band, n frame, d dimension
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from mer_plugins.trained_on import Identity
 
 Segments = npt.NDArray[np.floating[Any]]
 
@@ -39,6 +41,8 @@ class LabelledTrack:
         Names that a table of folds may call it by.
     copies : tuple of np.ndarray, each shape=(t, f, n)
         Segments of lossy copies, for augmentation.
+    identity : Identity
+        What the list of songs that weights were trained on calls it by.
     """
 
     name: str
@@ -49,6 +53,7 @@ class LabelledTrack:
     group: str = ""
     song_ids: frozenset[str] = frozenset()
     copies: tuple[Segments, ...] = ()
+    identity: Identity = field(default_factory=Identity)
 
 
 class Excerpt(NamedTuple):

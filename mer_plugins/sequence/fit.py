@@ -111,9 +111,9 @@ def fit(
         Recordings to train on, a share of which may tell when to stop; and those for the test,
         which choose nothing.
     folder : pathlib.Path
-        Gets ``config.json``, ``model.safetensors``, ``run.json``, ``per_song.csv``,
-        ``estimates.npz``, and ``epochs.csv``, ``curves.png`` (for each dimension in a folder of
-        its own where each has its network).
+        Gets ``config.json``, ``model.safetensors``, ``trained_on.json``, ``run.json``,
+        ``per_song.csv``, ``estimates.npz``, and ``epochs.csv``, ``curves.png`` (for each
+        dimension in a folder of its own where each has its network).
     resume : bool
         Go on with the run that `folder` holds; the result is that of an undisturbed run.
     listener : Listener, optional
@@ -140,6 +140,9 @@ def fit(
     ]
     checkpoint = _checkpoint(plan, trainers)
     save_checkpoint([checkpoint], folder / MODEL)
+    name = Path(MODEL).stem
+    starts = {name: plan.start} if plan.start else {}
+    run_folder.write_heard(folder, {name: [track.identity for track in training]}, starts)
     estimates = {
         track.name: np.concatenate([trainer.predict(track) for trainer in trainers], axis=1)
         for track in held_out
@@ -328,8 +331,8 @@ def fit_folds(
 
     `folder` gets ``fold-0``, ``fold-1``, … as :func:`fit` writes them; then, with the level and
     spread that the other folds' predictions call for (:mod:`mer_plugins.sequence.calibration`),
-    ``fold-0.safetensors``, ``fold-1.safetensors``, …, all of them as ``ensemble.safetensors``, and
-    the scores over all folds together.
+    ``fold-0.safetensors``, ``fold-1.safetensors``, …, all of them as ``ensemble.safetensors``, the
+    songs that each was trained on as ``trained_on.json``, and the scores over all folds together.
 
     Parameters
     ----------
@@ -364,6 +367,24 @@ def fit_folds(
     for fold, member in zip(checkpoints, members, strict=True):
         save_checkpoint([member], folder / f"fold-{fold}.safetensors")
     save_checkpoint(members, folder / ENSEMBLE)
+    _write_heard_by_folds(folder, tracks, folds, plan.start)
     scores = collection_scores(tracks, estimates)
     write_results(folder, plan, len(tracks), tracks, estimates, scores)
     return scores
+
+
+def _write_heard_by_folds(
+    folder: Path, tracks: Sequence[LabelledTrack], folds: Sequence[int], start: Path | None
+) -> None:
+    """List the songs of each fold's model, and of the ensemble, which has heard every one."""
+    pairs = list(zip(tracks, folds, strict=True))
+    heard = {
+        f"fold-{fold}": [track.identity for track, of in pairs if of != fold]
+        for fold in sorted(set(folds))
+    }
+    starts = {name: start / name / MODEL for name in heard} if start else {}
+    ensemble = Path(ENSEMBLE).stem
+    heard[ensemble] = [track.identity for track in tracks]
+    if start:
+        starts[ensemble] = start / ENSEMBLE
+    run_folder.write_heard(folder, heard, starts)

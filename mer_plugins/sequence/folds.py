@@ -7,13 +7,32 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from mer_plugins.errors import MerError
-from mer_plugins.sequence.excerpts import LabelledTrack
 
 
 class DataError(MerError):
     """A labelled collection, or its table of folds, cannot be used."""
+
+
+class Grouped(Protocol):
+    """What a fold is assigned to: a recording's name, group and ids, as a LabelledTrack has."""
+
+    @property
+    def name(self) -> str:
+        """Name of the recording."""
+
+    @property
+    def group(self) -> str:
+        """Artist, series or what else must stay together; may be empty."""
+
+    @property
+    def song_ids(self) -> frozenset[str]:
+        """What a table may call it."""
+
+
+G = TypeVar("G", bound=Grouped)
 
 
 @dataclass(frozen=True)
@@ -71,15 +90,13 @@ def _folds_of_artists(songs: dict[str, int], artist_of: dict[str, str]) -> dict[
     return {artist: folds.pop() for artist, folds in found.items() if len(folds) == 1}
 
 
-def group_of(track: LabelledTrack, table: FoldTable) -> str:
+def group_of(track: Grouped, table: FoldTable) -> str:
     """Return the artist by the table or the recording's JAMS, or else the recording's own name."""
     named = next((table.artist_of[i] for i in sorted(track.song_ids) if i in table.artist_of), "")
     return (named or track.group or track.name).casefold()
 
 
-def assign_folds(
-    tracks: Sequence[LabelledTrack], table: FoldTable, count: int, seed: int
-) -> list[int]:
+def assign_folds(tracks: Sequence[Grouped], table: FoldTable, count: int, seed: int) -> list[int]:
     """Return the fold of each recording.
 
     A song has the fold the table gives it; a song that the table does not name has its artist's
@@ -95,10 +112,10 @@ def assign_folds(
 
 
 def split_validation(
-    tracks: Sequence[LabelledTrack], table: FoldTable, share: float, seed: int
-) -> tuple[list[LabelledTrack], list[LabelledTrack]]:
+    tracks: Sequence[G], table: FoldTable, share: float, seed: int
+) -> tuple[list[G], list[G]]:
     """Split off about `share` of the tracks, whole artists at a time: (the rest, the share)."""
-    parts: tuple[list[LabelledTrack], list[LabelledTrack]] = ([], [])
+    parts: tuple[list[G], list[G]] = ([], [])
     for track in tracks:
         bucket = hashed(f"validation {group_of(track, table)}", 10_000, seed)
         parts[bucket < share * 10_000].append(track)

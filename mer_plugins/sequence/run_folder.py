@@ -6,7 +6,7 @@ import csv
 import json
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -18,6 +18,7 @@ import torch
 from mer_plugins import __version__
 from mer_plugins.atomic import replacing
 from mer_plugins.errors import MerError
+from mer_plugins.trained_on import Identity, read_list, union, write_list
 
 Row = Mapping[str, float | str]
 
@@ -109,6 +110,22 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as exc:
         raise RunError(f"{path}: cannot be read ({exc})") from exc
     return found if isinstance(found, dict) else {}
+
+
+def write_heard(
+    folder: Path, heard: Mapping[str, Iterable[Identity]], starts: Mapping[str, Path] | None = None
+) -> None:
+    """Write the songs that each checkpoint of a run, or the weights it began from, was trained on.
+
+    A checkpoint that began from weights of which that is not known is left out.
+    """
+    known: dict[str, Identity] = {}
+    for name, songs in heard.items():
+        start = (starts or {}).get(name)
+        before = read_list(start) if start else Identity()
+        if before is not None:
+            known[name] = union([*songs, before])
+    write_list(folder, known)
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
