@@ -28,6 +28,7 @@ BUNDLED = {
         "ridge-librosa": 0,
         "ridge-essentia": 0,
         "musicnn-ridge": None,
+        "musicnn-bilstm": None,
     },
 }
 
