@@ -11,12 +11,15 @@ import json
 import os
 import random
 import resource
+import shutil
+import tempfile
 import traceback
 from functools import cache
 from pathlib import Path
 
 import av
 import click
+import fake_datasets
 import numpy as np
 import soundfile
 
@@ -25,6 +28,7 @@ from mer_plugins.audio import open_audio
 from mer_plugins.cli.options import parse_parameters
 from mer_plugins.collection import find_tracks
 from mer_plugins.curves import EmotionCurve
+from mer_plugins.datasets import SelfChecking
 from mer_plugins.errors import MerError
 from mer_plugins.fingerprints import settings_digest
 from mer_plugins.host import plugin_host
@@ -305,12 +309,58 @@ def fuzz_parameters(rng: random.Random, folder: Path) -> None:
     plugin_host().create("probe", **parameters)
 
 
+@cache
+def dataset_seeds() -> dict[str, dict[str, bytes]]:
+    """Return the files of a small copy of each data set, by its name and their paths."""
+    found = {}
+    for name in plugin_host().datasets.specs:
+        make = getattr(fake_datasets, {"4q": "four_q"}.get(name, name))
+        with tempfile.TemporaryDirectory() as folder:
+            root = make(Path(folder, name))
+            paths = [path for path in root.rglob("*") if path.is_file()]
+            found[name] = {str(path.relative_to(root)): path.read_bytes() for path in paths}
+    return found
+
+
+def fuzz_datasets(rng: random.Random, folder: Path) -> None:
+    name = rng.choice(sorted(dataset_seeds()))
+    files = dataset_seeds()[name]
+    damaged = rng.choices([path for path in files if not path.endswith((".wav", ".mp3"))], k=2)
+    root = folder / name
+    shutil.rmtree(root, ignore_errors=True)
+    for path, content in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        others = [b",,,\n", b'"', b"nan", b"1e999", b"\xff\xfe", *map(str.encode, ("0.5", "-7"))]
+        (root / path).write_bytes(mutated(rng, content, others) if path in damaged else content)
+    dataset = plugin_host().open_dataset(name, root)
+    failed: list[MerError] = []
+    for track_id in dataset.track_ids:
+        try:
+            check_annotations(dataset.track(track_id).annotations)
+        except MerError as exc:
+            failed.append(exc)
+    dataset.counts()
+    if isinstance(dataset, SelfChecking):
+        dataset.findings()
+    if failed:
+        raise failed[0]
+
+
+def check_annotations(annotations) -> None:
+    """Require that labels are numbers within [-1, 1], as a JAMS may hold them."""
+    json.dumps(list(annotations), allow_nan=False)
+    for annotation in annotations:
+        if annotation["namespace"] == "mood_thayer":
+            assert all(-1 <= x <= 1 for row in annotation["data"] for x in row["value"])
+
+
 KINDS = {
     "audio": fuzz_audio,
     "jams": fuzz_jams,
     "lists": fuzz_lists,
     "checkpoint": fuzz_checkpoint,
     "parameters": fuzz_parameters,
+    "datasets": fuzz_datasets,
 }
 
 

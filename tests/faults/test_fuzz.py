@@ -21,7 +21,14 @@ from mer_plugins.errors import AudioError
 sys.path.insert(0, str(Path(__file__).parent))
 from fuzz import KINDS, run_batch
 
-COUNTS = {"audio": 600, "jams": 400, "lists": 300, "checkpoint": 30, "parameters": 150}
+COUNTS = {
+    "audio": 600,
+    "jams": 400,
+    "lists": 300,
+    "checkpoint": 30,
+    "parameters": 150,
+    "datasets": 200,
+}
 ROOM = 400 << 20
 
 
