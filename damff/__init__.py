@@ -11,7 +11,7 @@ __all__ = ["DAMFF"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import :class:`DAMFF`, and torch with it, when it is first asked for."""
+    """Import :class:`DAMFF` when it is first asked for."""
     if name != "DAMFF":
         raise AttributeError(f"module 'damff' has no attribute {name!r}")
     from damff.extractor import DAMFF

@@ -1,4 +1,4 @@
-"""DAMFF as an extractor: ``DAMFF(device="cpu")(audio)``. Importing this module imports torch."""
+"""DAMFF as an extractor: ``DAMFF(device="cpu")(audio)``; imports torch only where it is needed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 from damff.plugin import ENSEMBLE_INFO, INFO
-from damff.recipes import TRAINING
 from mer_plugins.host import resource_path
 from mer_plugins.sequence.extractor import NeuralExtractor
+
+_NETWORK = "damff.recipes:TRAINING"
 
 
 class DAMFF(NeuralExtractor):
@@ -39,7 +40,7 @@ class DAMFF(NeuralExtractor):
         hop_s: float | None = None,
     ) -> None:
         path = Path(checkpoint) if checkpoint else resource_path(INFO.checkpoint)
-        super().__init__(INFO, TRAINING, path, device=device, window_s=window_s, hop_s=hop_s)
+        super().__init__(INFO, _NETWORK, path, device=device, window_s=window_s, hop_s=hop_s)
 
 
 class DAMFFEnsemble(NeuralExtractor):
@@ -60,7 +61,7 @@ class DAMFFEnsemble(NeuralExtractor):
         path = Path(checkpoint) if checkpoint else resource_path(ENSEMBLE_INFO.checkpoint)
         super().__init__(
             ENSEMBLE_INFO,
-            TRAINING,
+            _NETWORK,
             path,
             network=INFO.name,
             ensemble=True,

@@ -46,4 +46,4 @@ RECIPES: dict[str, Recipe] = {
     ),
 }
 
-TRAINING = Trainable(RECIPES, DAMFFConfig, DAMFFNet)
+TRAINING = Trainable(RECIPES, DAMFFConfig, DAMFFNet, training_only=("dropout",))

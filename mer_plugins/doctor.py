@@ -25,10 +25,13 @@ from mer_plugins.done_index import DoneIndex, default_index_path
 from mer_plugins.errors import MerError
 from mer_plugins.host import PluginHost, plugin_host
 
-NEEDED = ("numpy", "scipy", "soundfile", "soxr", "av", "jams", "simplejson", "pluggy", "filelock")
+NEEDED = (
+    *("numpy", "scipy", "soundfile", "soxr", "av", "jams", "simplejson", "pluggy", "filelock"),
+    *("safetensors", "onnxruntime"),
+)
 EXTRAS = {
-    "torch": "neural plugins such as damff",
-    "safetensors": "checkpoints of neural plugins",
+    "torch": "training, nor neural plugins on a GPU",
+    "onnx": "training",
     "librosa": "librosa features",
     "matplotlib": "mer plot",
     "essentia": "Essentia features",

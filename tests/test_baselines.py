@@ -31,6 +31,7 @@ from mer_plugins.baselines.recipes import (
 from mer_plugins.errors import PluginError
 from mer_plugins.sequence.logmel import LogMel, LogMelStream
 from mer_plugins.sequence.losses import LOSSES
+from mer_plugins.sequence.networks import on_arrays
 from mer_plugins.sequence.sliding import TwoHopWindow
 from mer_plugins.sequence.training import LabelledTrack, Trainer
 from mer_plugins.sequence.waveform import WaveformConfig
@@ -150,8 +151,9 @@ def naive(net, x, window, hop):
 
 
 def slid(decode, encoded, window, hops):
-    sliding = TwoHopWindow(decode, window, hops)
-    return torch.cat([sliding.feed(encoded[:3]), sliding.feed(encoded[3:]), sliding.finish()])
+    sliding = TwoHopWindow(on_arrays(decode), window, hops)
+    parts = [sliding.feed(part.numpy()) for part in (encoded[:3], encoded[3:])]
+    return torch.from_numpy(np.concatenate([*parts, sliding.finish()]))
 
 
 @torch.inference_mode()

@@ -16,7 +16,17 @@ from mer_plugins import hookspecs
 from mer_plugins.errors import MerError, PluginError
 from mer_plugins.host import plugin_host, resource_path
 
-HEAVY = {"torch", "jams", "librosa", "essentia", "soundfile", "av", "matplotlib", "scipy"}
+HEAVY = {
+    "torch",
+    "onnxruntime",
+    "jams",
+    "librosa",
+    "essentia",
+    "soundfile",
+    "av",
+    "matplotlib",
+    "scipy",
+}
 
 
 def mer(*arguments, path=None):

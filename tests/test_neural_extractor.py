@@ -23,8 +23,8 @@ def damff():
 
 
 @pytest.fixture(scope="module")
-def untrained(tmp_path_factory):
-    """Make an extractor whose weights are random and loud, so that nothing hides by being small."""
+def loud(tmp_path_factory):
+    """Make a checkpoint whose weights are random and loud, so that nothing hides by being small."""
     torch.manual_seed(0)
     net = DAMFFNet(DAMFFConfig())
     torch.nn.init.normal_(net.head.weight, std=3)
@@ -34,7 +34,12 @@ def untrained(tmp_path_factory):
         "damff", asdict(net.config), LogMelConfig(), *statistics, 20, (1, 5), net.state_dict()
     )
     save_checkpoint([made], path)
-    return DAMFF(checkpoint=path, device="cpu")
+    return net.eval(), path
+
+
+@pytest.fixture(scope="module")
+def untrained(loud):
+    return DAMFF(checkpoint=loud[1], device="cpu")
 
 
 def noise(seconds, rate=44_100, channels=None, seed=0):
@@ -83,10 +88,10 @@ def test_values_beyond_the_scale_are_clipped(untrained):
 
 
 @torch.no_grad()
-def test_the_curve_is_the_whole_network_over_one_window(untrained):
-    audio = noise(8)
+def test_the_curve_is_the_whole_network_over_one_window(loud, untrained):
+    net, audio = loud[0], noise(8)
     segments = torch.from_numpy(untrained.front_end(audio.samples))
-    expected = untrained.members[0].network((segments + 3)[None] / 2)[0].clamp(-1, 1)
+    expected = net((segments + 3)[None] / 2)[0].clamp(-1, 1)
     np.testing.assert_allclose(untrained(audio).values, expected, atol=1e-5)
 
 

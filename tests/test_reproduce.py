@@ -71,7 +71,7 @@ SETUP = Setup(
     "folds.csv",
     2,
     (0, 1),
-    torch.device("cpu"),
+    "cpu",
 )
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from mer_adapters.musicnn_heads import EMBEDDING_SIZE
 from mer_plugins.curves import FloatArray
 from mer_plugins.errors import CheckpointError
+from mer_plugins.sequence.networks import on_arrays
 from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.sliding import SlidingWindow
 
@@ -64,14 +65,12 @@ class BiLSTMHead:
     normalise: Normaliser
     training: Mapping[str, Any]
 
-    @torch.inference_mode()
     def __call__(self, embeddings: FloatArray) -> FloatArray:
         """Map embeddings, shape=(m, 200), to (valence, arousal) around [-1, 1], shape=(m, 2)."""
-        patches = torch.from_numpy(np.array(embeddings, dtype=np.float32))[:, :, None]
-        window = SlidingWindow(self.network.decode, WINDOW, 1)
-        encoded = self.network.encode(self.normalise(patches))
-        found: FloatArray = torch.cat([window.feed(encoded), window.finish()]).double().numpy()
-        return found
+        encode = on_arrays(lambda patches: self.network.encode(self.normalise(patches)))
+        encoded = encode(np.array(embeddings, dtype=np.float32)[:, :, None])
+        window = SlidingWindow(on_arrays(self.network.decode), WINDOW, 1)
+        return np.concatenate([window.feed(encoded), window.finish()]).astype(float)
 
 
 def save_bilstm(head: BiLSTMHead, path: Path) -> None:

@@ -98,7 +98,8 @@ def decode_bits(probabilities: Tensor, *, gray: bool = False) -> Tensor:
     signs = 2 * probabilities.float() - 1
     if gray:
         signs = -(-signs).cumprod(dim=-1)
-    weights = bit_weights(probabilities.shape[-1]).to(probabilities.device)
+    # A whole number even while the network is traced for export.
+    weights = bit_weights(int(probabilities.shape[-1])).to(probabilities.device)
     return (signs * weights).sum(dim=-1)
 
 

@@ -1,4 +1,4 @@
-"""The four networks of DAMFF's paper as extractors. Importing this module imports torch."""
+"""The four networks of DAMFF's paper as extractors; imports torch only where it is needed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-from mer_plugins.baselines import plugin, recipes
+from mer_plugins.baselines import plugin
 from mer_plugins.contracts import ExtractorInfo
 from mer_plugins.host import resource_path
 from mer_plugins.sequence.extractor import NeuralExtractor
-from mer_plugins.sequence.recipe import Trainable
 
 
 class Baseline(NeuralExtractor):
@@ -28,7 +27,6 @@ class Baseline(NeuralExtractor):
     """
 
     registered: ClassVar[ExtractorInfo]
-    trainable: ClassVar[Trainable]
 
     def __init__(
         self,
@@ -39,30 +37,31 @@ class Baseline(NeuralExtractor):
         hop_s: float | None = None,
     ) -> None:
         path = Path(checkpoint) if checkpoint else resource_path(self.registered.checkpoint)
+        network = f"mer_plugins.baselines.recipes:{type(self).__name__}_TRAINING"
         super().__init__(
-            self.registered, self.trainable, path, device=device, window_s=window_s, hop_s=hop_s
+            self.registered, network, path, device=device, window_s=window_s, hop_s=hop_s
         )
 
 
 class CRNN(Baseline):
     """Reference [16], :mod:`mer_plugins.baselines.crnn`; windows are recomputed."""
 
-    registered, trainable = plugin.CRNN, recipes.CRNN_TRAINING
+    registered = plugin.CRNN
 
 
 class BCRSN(Baseline):
     """Reference [9], :mod:`mer_plugins.baselines.bcrsn`."""
 
-    registered, trainable = plugin.BCRSN, recipes.BCRSN_TRAINING
+    registered = plugin.BCRSN
 
 
 class DNN(Baseline):
     """Reference [17], :mod:`mer_plugins.baselines.dnn`."""
 
-    registered, trainable = plugin.DNN, recipes.DNN_TRAINING
+    registered = plugin.DNN
 
 
 class MCRNN(Baseline):
     """Reference [18], :mod:`mer_plugins.baselines.mcrnn`."""
 
-    registered, trainable = plugin.MCRNN, recipes.MCRNN_TRAINING
+    registered = plugin.MCRNN

@@ -71,7 +71,9 @@ MCRNN_RECIPES: dict[str, Recipe] = {
     "deam-clips-damff-losses": _clips(_DAMFF_CLIPS, WaveformConfig()),
 }
 
-CRNN_TRAINING = Trainable(CRNN_RECIPES, CRNNConfig, CRNN)
-BCRSN_TRAINING = Trainable(BCRSN_RECIPES, BCRSNConfig, BCRSN)
-DNN_TRAINING = Trainable(DNN_RECIPES, DNNConfig, DNN)
-MCRNN_TRAINING = Trainable(MCRNN_RECIPES, MCRNNConfig, MCRNN)
+CRNN_TRAINING = Trainable(CRNN_RECIPES, CRNNConfig, CRNN, ("dropout",))
+BCRSN_TRAINING = Trainable(BCRSN_RECIPES, BCRSNConfig, BCRSN, ("l1",))
+DNN_TRAINING = Trainable(DNN_RECIPES, DNNConfig, DNN, ("dropout",))
+MCRNN_TRAINING = Trainable(
+    MCRNN_RECIPES, MCRNNConfig, MCRNN, ("dropout", "gain_db", "noise", "shift")
+)

@@ -106,7 +106,7 @@ def _study(host: PluginHost, name: str) -> Study:
 
 def _setup(options: dict[str, Any]) -> Setup:
     from mer_plugins.reproduction.cells import Setup
-    from mer_plugins.sequence.extractor import find_device
+    from mer_plugins.sequence.backends import find_device
     from mer_plugins.sequence.folds import FoldTable, read_folds
 
     csv = options["folds_csv"]

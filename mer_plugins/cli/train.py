@@ -99,6 +99,9 @@ def command(**options: Any) -> int:
       mer-extract --plugin damff -p checkpoint=run/model.safetensors collection/
       mer-extract --plugin damff-ensemble -p checkpoint=run/ensemble.safetensors collection/
     """  # noqa: D301
+    from mer_plugins.sequence.backends import require_training
+
+    require_training()
     from mer_plugins.cli.training_progress import TrainingProgress
     from mer_plugins.sequence.fit import fit, fit_folds
     from mer_plugins.sequence.folds import assign_folds
@@ -128,7 +131,9 @@ def command(**options: Any) -> int:
 
 
 def _plan(options: dict[str, Any]) -> Plan:
-    from mer_plugins.sequence.extractor import find_device
+    import torch
+
+    from mer_plugins.sequence.backends import find_device
     from mer_plugins.sequence.fit import Plan
     from mer_plugins.sequence.folds import FoldTable, read_folds
 
@@ -147,7 +152,7 @@ def _plan(options: dict[str, Any]) -> Plan:
             "fold": options["folds"] or options["fold"],
         },
         table=table,
-        device=find_device(options["device"]),
+        device=torch.device(find_device(options["device"])),
         start=_start(options),
     )
 

@@ -61,6 +61,10 @@ class TrainingProgress(BarOrLines, Listener):
         if self._done >= self._total:
             self.close()
 
+    def note(self, text: str) -> None:
+        """Tell what people should know about the result, even when quiet."""
+        click.echo(text, err=True)
+
     def _left_min(self) -> float:
         made = max(1, self._done - self._first)
         return (time.monotonic() - self._started) / made * (self._total - self._done) / 60

@@ -61,7 +61,7 @@ class Setup:
         How many folds there are.
     folds : tuple of int
         Those that are left out and scored, in this order.
-    device : torch.device
+    device : str
         Where to train.
     """
 
@@ -70,7 +70,7 @@ class Setup:
     folds_csv: str
     count: int
     folds: tuple[int, ...]
-    device: torch.device
+    device: str
 
 
 def hop_file(hop_s: float) -> str:
@@ -119,7 +119,7 @@ def _plan(row: StudyRow, study: Study, budget: str, host: PluginHost, setup: Set
             "folds": setup.folds_csv or f"{setup.count} by artist",
         },
         table=setup.table,
-        device=setup.device,
+        device=torch.device(setup.device),
     )
 
 
@@ -183,7 +183,7 @@ def _run(
 
 def _score_hops(cell: Cell, held_out: Sequence[LabelledTrack]) -> None:
     network = TrackNetwork.load(
-        cell.folder / MODEL, cell.plan.plugin, cell.plan.trainable, cell.plan.device
+        cell.folder / MODEL, cell.plan.plugin, cell.plan.trainable, str(cell.plan.device)
     )
     found: dict[float, Estimates] = {hop: {} for hop in cell.hops_s}
     for track in held_out:

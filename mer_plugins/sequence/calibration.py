@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from mer_plugins.curves import DIMENSIONS
-from mer_plugins.sequence.excerpts import LabelledTrack
+
+if TYPE_CHECKING:
+    from mer_plugins.sequence.excerpts import LabelledTrack
 
 Array = npt.NDArray[np.float64]
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
+from safetensors.numpy import save
 
 from mer_plugins.atomic import replacing
 from mer_plugins.errors import CheckpointError
@@ -22,6 +22,7 @@ from mer_plugins.sequence.front_end import FrontEndConfig, from_settings, to_set
 
 FORMAT = "mer-plugins checkpoint 1"
 C = TypeVar("C")
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,12 @@ class Checkpoint:
         Fields of the network's configuration.
     features : FrontEndConfig
         The front end the weights were trained with.
-    mean, std : torch.Tensor, shape=(f,)
+    mean, std : np.ndarray, shape=(f,)
         Of each mel band (of all samples) over the training data; the network sees
         (segments - mean) / std.
     window, hops : int, tuple of int
         Segments in a window, and in a hop for valence and arousal.
-    weights : dict of torch.Tensor
+    weights : dict of np.ndarray
         The network's state.
     per_dimension : bool
         Whether there is a network of its own for each dimension: their weights then bear the
@@ -58,11 +59,11 @@ class Checkpoint:
     plugin: str
     model: Mapping[str, Any]
     features: FrontEndConfig
-    mean: Tensor
-    std: Tensor
+    mean: Array
+    std: Array
     window: int
     hops: tuple[int, int]
-    weights: Mapping[str, Tensor]
+    weights: Mapping[str, Array]
     per_dimension: bool = False
     std_scale: tuple[float, float] = (1.0, 1.0)
     calibration: Calibration = field(default_factory=Calibration)
@@ -86,14 +87,14 @@ def save_checkpoint(members: Sequence[Checkpoint], path: Path) -> None:
         "std_scale": list(first.std_scale),
         "members": len(members),
     }
-    tensors: dict[str, Tensor] = {}
+    tensors: dict[str, Array] = {}
     for i, member in enumerate(members):
         prefix = f"{i}." if len(members) > 1 else ""
         tensors |= {f"{prefix}model.{name}": tensor for name, tensor in member.weights.items()}
         tensors |= {f"{prefix}normaliser.mean": member.mean, f"{prefix}normaliser.std": member.std}
         tensors |= {f"{prefix}calibration": _calibration_tensor(member.calibration)}
     content = save(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+        {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()},
         metadata={"format": FORMAT, "settings": json.dumps(settings, sort_keys=True)},
     )
     with replacing(path) as file:
@@ -110,11 +111,11 @@ def load_checkpoint(path: Path, plugin: str) -> list[Checkpoint]:
         or belongs to another plugin.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except (OSError, SafetensorError) as exc:
+    except (OSError, SafetensorError, AttributeError, TypeError) as exc:  # or a type numpy lacks
         raise CheckpointError(
             f"{path}: not a readable safetensors checkpoint ({' '.join(str(exc).split())})"
         ) from exc
@@ -130,7 +131,7 @@ def load_checkpoint(path: Path, plugin: str) -> list[Checkpoint]:
 
 
 def _assemble(
-    path: Path, metadata: Mapping[str, str], tensors: Mapping[str, Tensor], digest: str
+    path: Path, metadata: Mapping[str, str], tensors: Mapping[str, Array], digest: str
 ) -> list[Checkpoint]:
     try:
         settings = json.loads(metadata["settings"])
@@ -145,7 +146,7 @@ def _assemble(
         raise CheckpointError(f"{path}: its settings are damaged ({exc!r})") from exc
 
 
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _under(prefix: str, tensors: Mapping[str, Array]) -> dict[str, Array]:
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()
@@ -153,7 +154,7 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _member(settings: Mapping[str, Any], tensors: dict[str, Tensor], digest: str) -> Checkpoint:
+def _member(settings: Mapping[str, Any], tensors: dict[str, Array], digest: str) -> Checkpoint:
     valence, arousal = settings.get("std_scale", (1, 1))
     calibration = tensors.pop("calibration", _calibration_tensor(Calibration())).tolist()
     slope, offset = ((float(v), float(a)) for v, a in calibration)
@@ -173,8 +174,8 @@ def _member(settings: Mapping[str, Any], tensors: dict[str, Tensor], digest: str
     )
 
 
-def _calibration_tensor(calibration: Calibration) -> Tensor:
-    return torch.tensor([calibration.slope, calibration.offset], dtype=torch.float64)
+def _calibration_tensor(calibration: Calibration) -> Array:
+    return np.array([calibration.slope, calibration.offset], dtype=np.float64)
 
 
 def _check(found: Checkpoint, plugin: str, path: Path) -> None:
@@ -198,8 +199,8 @@ def _check(found: Checkpoint, plugin: str, path: Path) -> None:
             f"{path}: mean and std have shapes {tuple(found.mean.shape)} and "
             f"{tuple(found.std.shape)}: expected {shape}, one value a row of the front end"
         )
-    statistics = torch.stack([found.mean, found.std])
-    if not (torch.isfinite(statistics).all() and (found.std > 0).all()):
+    statistics = np.stack([found.mean, found.std])
+    if not (np.isfinite(statistics).all() and (found.std > 0).all()):
         raise CheckpointError(f"{path}: mean or std holds NaN, infinity, or a std that is not > 0")
 
 
@@ -215,14 +216,8 @@ def make_config(config_class: type[C], settings: Mapping[str, Any], path: Path) 
         raise CheckpointError(f"{path}: its model settings do not fit ({exc})") from exc
 
 
-def load_weights(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Fill a network with a checkpoint's weights, which must fit exactly and be finite."""
-    try:
-        model.load_state_dict(dict(weights), strict=True)
-    except RuntimeError as exc:
-        raise CheckpointError(
-            f"{path}: weights do not fit the model ({' '.join(str(exc).split())[:300]})"
-        ) from exc
+def check_finite(weights: Mapping[str, Array], path: Path) -> None:
+    """Raise CheckpointError if a weight is NaN or infinite."""
     for name, tensor in weights.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        if np.issubdtype(tensor.dtype, np.floating) and not np.isfinite(tensor).all():
             raise CheckpointError(f"{path}: tensor {name} holds NaN or infinity")

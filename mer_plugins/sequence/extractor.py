@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+import numpy.typing as npt
 
 from mer_plugins.audio import Audio
 from mer_plugins.contracts import ExtractorInfo
 from mer_plugins.curves import EmotionCurve, FloatArray, concatenate
 from mer_plugins.errors import CheckpointError, PluginError
+from mer_plugins.host import resource_path
+from mer_plugins.sequence.backends import Network, find_device, load_networks
 from mer_plugins.sequence.calibration import Calibration
 from mer_plugins.sequence.checkpoint import Checkpoint, load_checkpoint
-from mer_plugins.sequence.networks import build_network, halves
-from mer_plugins.sequence.normaliser import Normaliser
-from mer_plugins.sequence.recipe import Trainable
-from mer_plugins.sequence.sliding import TwoHopWindow
+from mer_plugins.sequence.sliding import Array, TwoHopWindow
+
+if TYPE_CHECKING:
+    from mer_plugins.sequence.recipe import Trainable
 
 # Small enough to stay in a core's cache, and always the same, so that neither the size of the
 # blocks nor of the recording changes a bit of the result.
 ENCODER_BATCH = 32
-_DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
 
 
 class NeuralExtractor:
@@ -39,8 +39,9 @@ class NeuralExtractor:
     ----------
     info : ExtractorInfo
         As registered; window, rate and checksum are taken from the checkpoint.
-    trainable : Trainable
-        The network.
+    trainable : Trainable or str
+        The network, or where it is (``"package.module:NAME"``), which is imported only where torch
+        runs it.
     checkpoint : pathlib.Path
         The weights.
     network : str, optional
@@ -57,13 +58,14 @@ class NeuralExtractor:
     CheckpointError
         If the checkpoint is damaged or does not fit.
     PluginError
-        If the device does not exist, or window or hop are no multiples of a segment.
+        If the device does not exist, window or hop are no multiples of a segment, or torch is
+        needed and not installed.
     """
 
     def __init__(
         self,
         info: ExtractorInfo,
-        trainable: Trainable,
+        trainable: Trainable | str,
         checkpoint: Path,
         *,
         network: str = "",
@@ -75,8 +77,10 @@ class NeuralExtractor:
         members = load_checkpoint(checkpoint, network or info.name)
         _check_count(len(members), ensemble, checkpoint)
         self.device = find_device(device)
+        bundled = resource_path(info.checkpoint).parent if info.checkpoint else checkpoint.parent
+        networks = load_networks(members, checkpoint, trainable, bundled, self.device)
         self.members = [
-            Member.load(member, trainable, checkpoint, self.device) for member in members
+            Member.of(network, found) for network, found in zip(networks, members, strict=True)
         ]
         first = members[0]
         self.is_ensemble, self.std_scale = ensemble, np.array(first.std_scale)
@@ -122,29 +126,25 @@ class NeuralExtractor:
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """One network with its normaliser."""
+    """One network with what its input is measured against, shape=(f, 1), and its calibration."""
 
-    network: nn.Module
-    normalise: Normaliser
+    network: Network
+    mean: Array
+    std: Array
     calibration: Calibration
 
     @classmethod
-    def load(
-        cls, checkpoint: Checkpoint, trainable: Trainable, path: Path, device: torch.device
-    ) -> Member:
-        """Make the network of a checkpoint, ready to run on a device."""
-        model = build_network(checkpoint, trainable, path)
-        model = model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        normalise = Normaliser(checkpoint.mean, checkpoint.std).to(device)
-        return cls(model, normalise, checkpoint.calibration)
+    def of(cls, network: Network, found: Checkpoint) -> Member:
+        """Put a network together with the rest of its checkpoint."""
+        return cls(network, _column(found.mean), _column(found.std), found.calibration)
 
-    def encode(self, segments: Tensor) -> Tensor:
+    def encode(self, segments: Array) -> Array:
         """Map segments, (t, f, n), to (t, h)."""
-        return halves(self.network)[0](self.normalise(segments))
+        return self.network.encode((segments - self.mean) / self.std)
 
-    def decode(self, encoded: Tensor) -> Tensor:
+    def decode(self, encoded: Array) -> Array:
         """Map encoded segments of windows, (b, t, h), to (b, t, 2)."""
-        return halves(self.network)[1](encoded)
+        return self.network.decode(encoded)
 
 
 class NeuralStream:
@@ -160,7 +160,6 @@ class NeuralStream:
         self._segments: list[FloatArray] = []
         self._count = 0
 
-    @torch.inference_mode()
     def feed(self, samples: FloatArray) -> EmotionCurve | None:
         """Take mono samples, shape=(n,); return the part of the curve now final, if any."""
         self._segments.extend(self._front_end.feed(samples))
@@ -169,25 +168,24 @@ class NeuralStream:
             parts.append(self._run_batch())
         return self._curve(parts) if any(part.shape[1] for part in parts) else None
 
-    @torch.inference_mode()
     def finish(self) -> EmotionCurve:
         """End the recording; return the rest of the curve."""
         self._segments.extend(self._front_end.finish())
         parts = []
         while self._segments:
             parts.append(self._run_batch())
-        return self._curve([*parts, torch.stack([window.finish() for window in self._windows])])
+        return self._curve([*parts, np.stack([window.finish() for window in self._windows])])
 
-    def _run_batch(self) -> Tensor:
+    def _run_batch(self) -> Array:
         """Run the next segments through every member; return what is final, (members, k, 2)."""
         batch = self._segments[:ENCODER_BATCH]
         self._segments = self._segments[ENCODER_BATCH:]
-        segments = torch.from_numpy(np.stack(batch)).to(self._extractor.device)
+        segments = np.stack(batch)
         pairs = zip(self._windows, self._extractor.members, strict=True)
-        return torch.stack([window.feed(member.encode(segments)) for window, member in pairs])
+        return np.stack([window.feed(member.encode(segments)) for window, member in pairs])
 
-    def _curve(self, parts: list[Tensor]) -> EmotionCurve:
-        raw = torch.cat(parts, dim=1).double().cpu().numpy()
+    def _curve(self, parts: list[Array]) -> EmotionCurve:
+        raw = np.concatenate(parts, axis=1).astype(np.float64)
         pairs = zip(self._extractor.members, raw, strict=True)
         values = np.stack([member.calibration(found) for member, found in pairs])
         indices = np.arange(self._count, self._count + values.shape[1])
@@ -209,17 +207,5 @@ def _check_count(count: int, ensemble: bool, path: Path) -> None:
         )
 
 
-def find_device(name: str) -> torch.device:
-    """Turn ``auto``, ``cpu``, ``cuda[:N]`` or ``mps`` into a device that is there."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    problem = f"device {name!r} is not available here: use auto, cpu, cuda, cuda:N or mps"
-    # Torch knows further devices, some of which hold no data or need modules of their own.
-    if not _DEVICE.fullmatch(str(name)):
-        raise PluginError(problem)
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as exc:
-        raise PluginError(problem) from exc
-    return device
+def _column(values: npt.NDArray[Any]) -> Array:
+    return np.asarray(values, dtype=np.float32)[:, None]

@@ -15,19 +15,21 @@ import torch
 from torch import Tensor
 
 from mer_plugins.curves import DIMENSIONS
-from mer_plugins.errors import CheckpointError
+from mer_plugins.errors import CheckpointError, PluginError
 from mer_plugins.host import file_sha256
 from mer_plugins.sequence import run_folder
 from mer_plugins.sequence.calibration import calibrate_folds
 from mer_plugins.sequence.checkpoint import (
+    Array,
     Checkpoint,
     load_checkpoint,
-    load_weights,
     make_config,
     save_checkpoint,
 )
 from mer_plugins.sequence.excerpts import LabelledTrack
+from mer_plugins.sequence.export_onnx import write_graphs
 from mer_plugins.sequence.folds import FoldTable, split_validation
+from mer_plugins.sequence.networks import load_weights
 from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.recipe import Recipe, Trainable
 from mer_plugins.sequence.run_folder import RunError
@@ -82,6 +84,9 @@ class Listener:
     def epoch(self, row: run_folder.Row) -> None:
         """Hear of one more pass."""
 
+    def note(self, text: str) -> None:
+        """Hear what people should know about the result."""
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -112,8 +117,9 @@ def fit(
         which choose nothing.
     folder : pathlib.Path
         Gets ``config.json``, ``model.safetensors``, ``trained_on.json``, ``run.json``,
-        ``per_song.csv``, ``estimates.npz``, and ``epochs.csv``, ``curves.png`` (for each
-        dimension in a folder of its own where each has its network).
+        ``per_song.csv``, ``estimates.npz``, the ONNX graphs that run the model without torch
+        (:mod:`mer_plugins.sequence.graphs`), and ``epochs.csv``, ``curves.png`` (for each dimension
+        in a folder of its own where each has its network).
     resume : bool
         Go on with the run that `folder` holds; the result is that of an undisturbed run.
     listener : Listener, optional
@@ -130,10 +136,11 @@ def fit(
     recipe = plan.recipe
     trained, validation = split_validation(training, plan.table, recipe.validation, recipe.seed)
     begun = _begun_from(plan, {track.name for track in held_out})
-    normaliser = Normaliser(begun.mean, begun.std) if begun else Normaliser.fit(trained)
+    normaliser = Normaliser.of(begun.mean, begun.std) if begun else Normaliser.fit(trained)
     parts = [(0,), (1,)] if recipe.per_dimension else [(0, 1)]
+    listener = listener or Listener()
     trainers = [
-        _Part(plan, part, _part_folder(folder, part), listener or Listener()).run(
+        _Part(plan, part, _part_folder(folder, part), listener).run(
             trained, validation, normaliser, begun
         )
         for part in parts
@@ -143,6 +150,7 @@ def fit(
     name = Path(MODEL).stem
     starts = {name: plan.start} if plan.start else {}
     run_folder.write_heard(folder, {name: [track.identity for track in training]}, starts)
+    _write_graphs(plan, checkpoint, folder / MODEL, listener)
     estimates = {
         track.name: np.concatenate([trainer.predict(track) for trainer in trainers], axis=1)
         for track in held_out
@@ -150,6 +158,14 @@ def fit(
     scores = collection_scores(held_out, estimates)
     write_results(folder, plan, len(training), held_out, estimates, scores)
     return Fitted(checkpoint, estimates, scores)
+
+
+def _write_graphs(plan: Plan, checkpoint: Checkpoint, path: Path, listener: Listener) -> None:
+    """Write what runs a model without torch; one that cannot be written is told, and no loss."""
+    try:
+        write_graphs(checkpoint, plan.trainable, path)
+    except PluginError as exc:
+        listener.note(f"{path}: runs with torch only: {exc}")
 
 
 def _begun_from(plan: Plan, held_out: set[str]) -> Checkpoint | None:
@@ -250,7 +266,7 @@ class _Part:
             trainer.average.load_state_dict(self._best)
         return trainer
 
-    def _own(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _own(self, weights: Mapping[str, Array]) -> dict[str, Array]:
         """Return those of this part's dimension, where each has its own network."""
         shared = len(self._dimensions) == len(DIMENSIONS)
         prefix = "" if shared else f"{DIMENSIONS[self._dimensions[0]]}."
@@ -301,7 +317,7 @@ class _Part:
 def _checkpoint(plan: Plan, trainers: Sequence[Trainer]) -> Checkpoint:
     prefixes = [f"{d}." for d in DIMENSIONS] if len(trainers) > 1 else [""]
     weights = {
-        f"{prefix}{name}": tensor
+        f"{prefix}{name}": tensor.cpu().numpy()
         for prefix, trainer in zip(prefixes, trainers, strict=True)
         for name, tensor in trainer.average.state_dict().items()
     }
@@ -309,8 +325,8 @@ def _checkpoint(plan: Plan, trainers: Sequence[Trainer]) -> Checkpoint:
         plugin=plan.plugin,
         model=asdict(plan.config),
         features=plan.recipe.features,
-        mean=trainers[0].normaliser.mean,
-        std=trainers[0].normaliser.std,
+        mean=trainers[0].normaliser.mean.cpu().numpy(),
+        std=trainers[0].normaliser.std.cpu().numpy(),
         window=plan.recipe.window,
         hops=plan.recipe.hops,
         weights=weights,
@@ -368,6 +384,7 @@ def fit_folds(
         save_checkpoint([member], folder / f"fold-{fold}.safetensors")
     save_checkpoint(members, folder / ENSEMBLE)
     _write_heard_by_folds(folder, tracks, folds, plan.start)
+    _write_graphs(plan, members[0], folder / ENSEMBLE, listener(min(checkpoints)))
     scores = collection_scores(tracks, estimates)
     write_results(folder, plan, len(tracks), tracks, estimates, scores)
     return scores

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+import numpy as np
 import torch
 from einops import EinopsError
 from torch import Tensor, nn
 
 from mer_plugins.errors import CheckpointError
-from mer_plugins.sequence.checkpoint import Checkpoint, load_weights, make_config
+from mer_plugins.sequence.checkpoint import Array, Checkpoint, check_finite, make_config
 from mer_plugins.sequence.recipe import Trainable
-from mer_plugins.sequence.sliding import Decode
+
+OnTensors = Callable[[Tensor], Tensor]
 
 # A checkpoint is someone else's file, and a made-up size must not take all memory.
 _MOST_PARAMETERS = 100_000_000
@@ -31,7 +33,7 @@ class SegmentNetwork(Protocol):
         ...
 
 
-def halves(network: nn.Module) -> tuple[Callable[[Tensor], Tensor], Decode]:
+def halves(network: nn.Module) -> tuple[OnTensors, OnTensors]:
     """Return what runs per segment, (t, ...) -> (t, h), and per window, (b, t, h) -> (b, t, d).
 
     Where an encoder sees across segments, it hears a segment otherwise in each window, so the whole
@@ -41,6 +43,17 @@ def halves(network: nn.Module) -> tuple[Callable[[Tensor], Tensor], Decode]:
         segment_network = cast(SegmentNetwork, network)
         return segment_network.encode, segment_network.decode
     return (lambda segments: segments), network
+
+
+def on_arrays(function: OnTensors, device: torch.device | str = "cpu") -> Callable[[Array], Array]:
+    """Return a function of tensors as one of float32 arrays, without gradients."""
+
+    @torch.inference_mode()
+    def run(values: Array) -> Array:
+        found: Array = function(torch.from_numpy(values).to(device)).float().cpu().numpy()
+        return found
+
+    return run
 
 
 class PerDimension(nn.Module):
@@ -121,9 +134,22 @@ def _check_size(
             f"{path}: its settings describe no network that can be, or none that takes its front "
             "end's segments"
         ) from exc
-    held = sum(t.numel() for t in checkpoint.weights.values())
+    held = sum(t.size for t in checkpoint.weights.values())
     if wanted > min(_MOST_PARAMETERS, 2 * held + 1000):
         raise CheckpointError(
             f"{path}: its settings describe {wanted} parameters, its weights hold {held}: "
             "the file is damaged"
         )
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Array], path: Path) -> None:
+    """Fill a network with a checkpoint's weights, which must fit exactly and be finite."""
+    # Copies: a file's arrays are not for torch to write to.
+    state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in weights.items()}
+    try:
+        model.load_state_dict(state, strict=True)
+    except RuntimeError as exc:
+        raise CheckpointError(
+            f"{path}: weights do not fit the model ({' '.join(str(exc).split())[:300]})"
+        ) from exc
+    check_finite(weights, path)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -37,6 +38,11 @@ class Normaliser:
         std = np.sqrt(np.maximum(square / count - mean**2, 1e-8))
         std = np.maximum(std, np.median(std))
         return cls(torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32))
+
+    @classmethod
+    def of(cls, mean: npt.NDArray[np.float32], std: npt.NDArray[np.float32]) -> Normaliser:
+        """Make it of a checkpoint's arrays."""
+        return cls(torch.from_numpy(mean), torch.from_numpy(std))
 
     def __call__(self, segments: Tensor) -> Tensor:
         """Normalise segments, shape=(..., f, n)."""

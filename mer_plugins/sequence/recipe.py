@@ -168,11 +168,15 @@ class Trainable:
         ``n_mels`` and ``n_frames``, or ``samples``, follow the recipe's front end.
     network : callable
         Makes a network of its settings: normalised segments (b, t, f, n) -> (b, t, outputs).
+    training_only : tuple of str
+        Settings that change nothing but the training, such as ``dropout``: checkpoints that differ
+        in these share their ONNX graphs.
     """
 
     recipes: Mapping[str, Recipe]
     config_class: type
     network: Callable[[Any], nn.Module]
+    training_only: tuple[str, ...] = ()
 
     def recipe(self, name: str) -> Recipe:
         """Return a recipe by name; PluginError if there is none."""

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
-Decode = Callable[[Tensor], Tensor]
+Array = npt.NDArray[np.float32]
+Decode = Callable[[Array], Array]
 
 
 class SlidingWindow:
@@ -35,13 +36,13 @@ class SlidingWindow:
         if not 1 <= hop <= window:
             raise ValueError(f"hop {hop}, window {window} segments: expected 1 <= hop <= window")
         self._decode, self._window, self._hop, self._outputs = decode, window, hop, outputs
-        self._encoded: Tensor | None = None
+        self._encoded: Array | None = None
         self._first = 0
         self._end = 0
 
-    def feed(self, encoded: Tensor) -> Tensor:
+    def feed(self, encoded: Array) -> Array:
         """Take encoded segments, (t, h); return the predictions now final, (k, d)."""
-        known = encoded if self._encoded is None else torch.cat([self._encoded, encoded])
+        known = encoded if self._encoded is None else np.concatenate([self._encoded, encoded])
         count = self._first + len(known)
         next_end = self._end + self._hop if self._end else self._window
         ends = list(range(next_end, count + 1, self._hop))
@@ -49,9 +50,9 @@ class SlidingWindow:
         self._end = ends[-1] if ends else self._end
         self._encoded = known[-self._window :]
         self._first = count - len(self._encoded)
-        return torch.cat(parts) if parts else self._nothing(known)
+        return np.concatenate(parts) if parts else self._nothing(known)
 
-    def finish(self) -> Tensor:
+    def finish(self) -> Array:
         """End the recording; return the remaining predictions, (k, d)."""
         if self._encoded is None:
             raise ValueError("no segment was fed: expected at least one")
@@ -60,16 +61,16 @@ class SlidingWindow:
             return self._nothing(self._encoded)
         return self._decode(self._encoded[None])[0, -missing:]
 
-    def _run(self, known: Tensor, ends: Sequence[int]) -> list[Tensor]:
+    def _run(self, known: Array, ends: Sequence[int]) -> list[Array]:
         if not ends:
             return []
         starts = [end - self._window - self._first for end in ends]
-        out = self._decode(torch.stack([known[s : s + self._window] for s in starts]))
+        out = self._decode(np.stack([known[s : s + self._window] for s in starts]))
         first = [out[0]] if not self._end else [out[0, -self._hop :]]
         return [*first, *out[1:, -self._hop :]]
 
-    def _nothing(self, like: Tensor) -> Tensor:
-        return like.new_empty((0, self._outputs))
+    def _nothing(self, like: Array) -> Array:
+        return np.empty((0, self._outputs), like.dtype)
 
 
 class TwoHopWindow:
@@ -88,21 +89,21 @@ class TwoHopWindow:
     def __init__(self, decode: Decode, window: int, hops: tuple[int, int]) -> None:
         self._windows = {hop: SlidingWindow(decode, window, hop) for hop in dict.fromkeys(hops)}
         self._hops = hops
-        self._waiting: list[Tensor] = [torch.empty(0), torch.empty(0)]
+        self._waiting: list[Array] = [np.empty(0, np.float32)] * 2
 
-    def feed(self, encoded: Tensor) -> Tensor:
+    def feed(self, encoded: Array) -> Array:
         """Take encoded segments, (t, h); return what is final in both dimensions, (k, 2)."""
         return self._both({hop: w.feed(encoded) for hop, w in self._windows.items()})
 
-    def finish(self) -> Tensor:
+    def finish(self) -> Array:
         """End the recording; return the rest, (k, 2)."""
         return self._both({hop: w.finish() for hop, w in self._windows.items()})
 
-    def _both(self, found: dict[int, Tensor]) -> Tensor:
+    def _both(self, found: dict[int, Array]) -> Array:
         queues = [
-            torch.cat([waiting.to(found[hop]), found[hop][:, d]])
+            np.concatenate([waiting, found[hop][:, d]])
             for d, (hop, waiting) in enumerate(zip(self._hops, self._waiting, strict=True))
         ]
         ready = min(len(queue) for queue in queues)
         self._waiting = [queue[ready:] for queue in queues]
-        return torch.stack([queue[:ready] for queue in queues], dim=1)
+        return np.stack([queue[:ready] for queue in queues], axis=1)

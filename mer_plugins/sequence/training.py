@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from mer_plugins.sequence.augment import Augmenter
 from mer_plugins.sequence.excerpts import Batch, Excerpt, LabelledTrack, collate, draw_excerpts
 from mer_plugins.sequence.losses import QuadrantLoss, combined_loss
-from mer_plugins.sequence.networks import halves
+from mer_plugins.sequence.networks import OnTensors, halves, on_arrays
 from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.recipe import Recipe
-from mer_plugins.sequence.sliding import Decode, SlidingWindow
+from mer_plugins.sequence.sliding import Array, SlidingWindow
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
@@ -166,14 +166,15 @@ class Trainer:
             encode(self.normaliser(torch.from_numpy(part.astype(np.float32)).to(self.device)))
             for part in np.array_split(track.segments, count)
         ]
-        encoded = torch.cat(parts)
+        encoded = torch.cat(parts).cpu().numpy()
         columns = [self._slide(decode, encoded, self.recipe.hops[d]) for d in self.dimensions]
-        values = torch.stack([found[:, i] for i, found in enumerate(columns)], dim=1)
-        return values.double().cpu().numpy().clip(-1, 1)
+        values = np.stack([found[:, i] for i, found in enumerate(columns)], axis=1)
+        return values.astype(np.float64).clip(-1, 1)
 
-    def _slide(self, decode: Decode, encoded: Tensor, hop: int) -> Tensor:
-        window = SlidingWindow(decode, self.recipe.window, hop, len(self.dimensions))
-        return torch.cat([window.feed(encoded), window.finish()])
+    def _slide(self, decode: OnTensors, encoded: Array, hop: int) -> Array:
+        on_windows = on_arrays(decode, self.device)
+        window = SlidingWindow(on_windows, self.recipe.window, hop, len(self.dimensions))
+        return np.concatenate([window.feed(encoded), window.finish()])
 
     def validation_loss(self, tracks: Sequence[LabelledTrack]) -> float:
         """Return the recipe's loss over whole tracks, with the kept weights; NaN without labels.

@@ -1,0 +1,137 @@
+"""What runs a network: onnxruntime on a CPU where its graphs are known, else torch.
+
+onnxruntime is the faster of the two on a CPU, starts at once and is a twentieth of torch's size;
+torch runs on GPUs, and any settings of a network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mer_plugins.errors import PluginError
+from mer_plugins.host import load_factory
+from mer_plugins.sequence.checkpoint import Checkpoint
+from mer_plugins.sequence.graphs import find_graphs
+
+if TYPE_CHECKING:
+    from mer_plugins.sequence.recipe import Trainable
+
+Array = npt.NDArray[np.float32]
+
+_DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
+
+
+class Network(Protocol):
+    """A network with its weights, ready to run."""
+
+    def encode(self, segments: Array) -> Array:
+        """Map normalised segments, (t, f, n), to (t, h), or to themselves."""
+        ...
+
+    def decode(self, encoded: Array) -> Array:
+        """Map encoded segments of windows, (b, t, h), to values, (b, t, 2)."""
+        ...
+
+
+def load_networks(
+    members: Sequence[Checkpoint],
+    path: Path,
+    trainable: Trainable | str,
+    bundled: Path,
+    device: str,
+) -> list[Network]:
+    """Make the networks of a checkpoint's members.
+
+    Parameters
+    ----------
+    members, path : sequence of Checkpoint, pathlib.Path
+        As read from `path`.
+    trainable : Trainable or str
+        The network, or where it is (``"package.module:NAME"``), imported only with torch.
+    bundled : pathlib.Path
+        Folder of the graphs that the plugin brings.
+    device : str
+        As :func:`find_device` returns it.
+
+    Raises
+    ------
+    CheckpointError
+        If the weights or settings do not fit.
+    PluginError
+        If torch is needed and not installed.
+    """
+    graphs = find_graphs(members[0], (bundled, path.parent)) if device == "cpu" else None
+    if graphs and is_installed("onnxruntime"):
+        from mer_plugins.sequence.onnx_backend import OnnxNetwork
+
+        return [OnnxNetwork(graphs, graphs.weights(member, path), path) for member in members]
+    require_torch(f"{path}: no ONNX graph has this network's settings: running it")
+    from mer_plugins.sequence.torch_backend import TorchNetwork
+
+    found: Trainable = (
+        load_factory(trainable, f"the network of plugin {members[0].plugin!r}")
+        if isinstance(trainable, str)
+        else trainable
+    )
+    return [TorchNetwork(member, found, path, device) for member in members]
+
+
+def find_device(name: str) -> str:
+    """Turn ``auto``, ``cpu``, ``cuda[:N]`` or ``mps`` into a device that is there."""
+    if name == "auto":
+        name = "cuda" if is_installed("torch") and _has_cuda() else "cpu"
+    # Torch knows further devices, some of which hold no data or need modules of their own.
+    if not _DEVICE.fullmatch(str(name)):
+        raise PluginError(_not_available(name))
+    if name != "cpu":
+        require_torch(f"device {name!r}", "gpu")
+        _check_there(name)
+    return name
+
+
+def require_torch(what: str, extra: str = "train") -> None:
+    """Raise PluginError, naming `what` and the extra that brings torch, if it is not installed."""
+    if not is_installed("torch"):
+        raise PluginError(f"{what} needs torch: pip install 'mer-plugins[{extra}]'")
+
+
+def require_training() -> None:
+    """Raise PluginError, telling what to install, unless torch and onnx are there."""
+    if missing := [name for name in ("torch", "onnx") if not is_installed(name)]:
+        raise PluginError(
+            f"training needs {' and '.join(missing)}: pip install 'mer-plugins[train]'"
+        )
+
+
+def is_installed(package: str) -> bool:
+    """Return whether a package can be found, without importing it."""
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _check_there(name: str) -> None:
+    import torch
+
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as exc:
+        raise PluginError(_not_available(name)) from exc
+
+
+def _not_available(name: str) -> str:
+    return f"device {name!r} is not available here: use auto, cpu, cuda, cuda:N or mps"
