@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -160,23 +161,26 @@ def _extract(path: Path, choice: PluginChoice, allow_truncated: bool) -> _Extrac
 
 
 def _curve(extractor: Extractor, reader: AudioReader) -> EmotionCurve:
-    try:
+    with naming_plugin(extractor.info.name, reader.path):
         if isinstance(extractor, StreamingExtractor):
             stream = extractor.open()
             parts = [part for block in reader.blocks() if (part := stream.feed(block)) is not None]
-            curve = concatenate([*parts, stream.finish()])
-        else:
-            audio = Audio(np.concatenate(list(reader.blocks())), reader.sample_rate)
-            _check_long_enough(extractor.info, audio.duration_s)
-            curve = extractor(audio)
+            return concatenate([*parts, stream.finish()])
+        audio = Audio(np.concatenate(list(reader.blocks())), reader.sample_rate)
+        _check_long_enough(extractor.info, audio.duration_s)
+        return extractor(audio)
+
+
+@contextmanager
+def naming_plugin(name: str, path: Path) -> Iterator[None]:
+    """Turn what a plugin raises into one line that names it; errors for people pass through."""
+    try:
+        yield
     except (MerError, MemoryError):
         raise
     except Exception as exc:
         reason = " ".join(str(exc).split())
-        raise AudioError(
-            f"{reader.path}: plugin {extractor.info.name!r} failed: {type(exc).__name__}: {reason}"
-        ) from exc
-    return curve
+        raise AudioError(f"{path}: plugin {name!r} failed: {type(exc).__name__}: {reason}") from exc
 
 
 def _check_long_enough(info: ExtractorInfo, duration_s: float) -> None:

@@ -100,7 +100,7 @@ class Audio:
 class AudioReader:
     """A recording that is open for reading, as mono float32 at a wanted rate, in blocks.
 
-    Made by :func:`open_audio`; a context manager.
+    Made by :func:`open_audio`, or :func:`mer_plugins.pcm.open_pcm`; a context manager.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ class AudioReader:
     def __init__(
         self,
         path: Path,
-        file: FileIO,
+        file: FileIO | None,
         decoder: Decoder,
         sample_rate: int,
         *,
@@ -155,7 +155,8 @@ class AudioReader:
     def close(self) -> None:
         """Close the file; also done at the end of a ``with`` block."""
         self._decoder.close()
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def blocks(self) -> Iterator[FloatArray]:
         """Yield the recording once, in blocks of mono float32, shape=(n,), n > 0.

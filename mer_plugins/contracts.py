@@ -104,6 +104,15 @@ class StreamingExtractor(Protocol):
         ...
 
 
+@runtime_checkable
+class PromptExtractor(StreamingExtractor, Protocol):
+    """A streaming extractor that can also give each value sooner, at more cost."""
+
+    def open_prompt(self) -> Stream:
+        """Begin a recording as `open` does; values may differ from its by rounding."""
+        ...
+
+
 @dataclass(frozen=True)
 class ExtractorSpec:
     """A registration: `factory` is ``"package.module:Class"``, imported only when used.

@@ -19,7 +19,7 @@ from mer_plugins.curves import DIMENSIONS, UNIT_SCALE, EmotionCurve
 
 NAMESPACE = "mood_thayer"
 STD_KEYS = tuple(f"{dimension}_std" for dimension in DIMENSIONS)
-_TIME_DECIMALS, _VALUE_DECIMALS = 9, 6
+_TIME_DECIMALS, VALUE_DECIMALS = 9, 6
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def to_annotation(curve: EmotionCurve, provenance: Provenance) -> dict[str, Any]
         "time": rounded(curve.times[0]) if len(curve) else 0.0,
         "duration": rounded(curve.duration_s),
         "annotation_metadata": _metadata(provenance),
-        "data": observations(curve, _VALUE_DECIMALS),
+        "data": observations(curve, VALUE_DECIMALS),
         "sandbox": _sandbox(provenance),
     }
 

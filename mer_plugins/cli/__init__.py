@@ -24,6 +24,7 @@ _COMMANDS = {
     ),
     "export": ("mer_plugins.cli.export", "Write curves as CSV, subtitles, layers or labels."),
     "extract": ("mer_plugins.cli.extract", "Annotate recordings with valence and arousal."),
+    "listen": ("mer_plugins.cli.listen", "Tell valence and arousal while the music plays."),
     "plot": ("mer_plugins.cli.plot", "Draw the emotion curves of a JAMS file or a recording."),
     "plugins": ("mer_plugins.cli.plugins", "List the plugins of this environment."),
     "report": (

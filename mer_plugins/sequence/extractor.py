@@ -116,6 +116,14 @@ class NeuralExtractor:
         """Begin a recording whose samples come at ``info.sample_rate``."""
         return NeuralStream(self)
 
+    def open_prompt(self) -> NeuralStream:
+        """Begin a recording that is to be heard as it sounds: no segment waits for a full batch.
+
+        Values come up to 16 s earlier, at more cost, and differ from those of :meth:`open` by
+        rounding, about 1e-7.
+        """
+        return NeuralStream(self, batch=1)
+
     def __call__(self, audio: Audio) -> EmotionCurve:
         """Extract the curve of a whole recording, at any rate and number of channels."""
         stream = self.open()
@@ -148,10 +156,10 @@ class Member:
 
 
 class NeuralStream:
-    """One recording on its way through a :class:`NeuralExtractor`."""
+    """One recording on its way through a :class:`NeuralExtractor`, `batch` segments at a time."""
 
-    def __init__(self, extractor: NeuralExtractor) -> None:
-        self._extractor = extractor
+    def __init__(self, extractor: NeuralExtractor, batch: int = ENCODER_BATCH) -> None:
+        self._extractor, self._batch = extractor, batch
         self._front_end = extractor.front_end.open()
         self._windows = [
             TwoHopWindow(member.decode, extractor.window, extractor.hops)
@@ -164,7 +172,7 @@ class NeuralStream:
         """Take mono samples, shape=(n,); return the part of the curve now final, if any."""
         self._segments.extend(self._front_end.feed(samples))
         parts = []
-        while len(self._segments) >= ENCODER_BATCH:
+        while len(self._segments) >= self._batch:
             parts.append(self._run_batch())
         return self._curve(parts) if any(part.shape[1] for part in parts) else None
 
@@ -178,8 +186,7 @@ class NeuralStream:
 
     def _run_batch(self) -> Array:
         """Run the next segments through every member; return what is final, (members, k, 2)."""
-        batch = self._segments[:ENCODER_BATCH]
-        self._segments = self._segments[ENCODER_BATCH:]
+        batch, self._segments = self._segments[: self._batch], self._segments[self._batch :]
         segments = np.stack(batch)
         pairs = zip(self._windows, self._extractor.members, strict=True)
         return np.stack([window.feed(member.encode(segments)) for window, member in pairs])
