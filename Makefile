@@ -7,7 +7,9 @@ SOURCES := pyproject.toml constraints.txt
 
 SECONDS ?= 300
 
-.PHONY: demo test lint types audit check collection soak clean
+PYTHONS ?= 3.10 3.12 3.13
+
+.PHONY: demo test test-pythons lint types audit check collection soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mer-extract --plugin damff examples/collection --log-json $(VENV)/demo.jsonl
@@ -15,6 +17,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
+
+test-pythons:
+	for version in $(PYTHONS); do bash tests/on_python.sh $$version || exit 1; done
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -36,7 +41,7 @@ soak: $(VENV)/.installed-test
 	$(BIN)/python tests/faults/soak.py --seconds $(SECONDS)
 
 clean:
-	rm -rf $(VENV) .venv-audit build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-* build dist .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
