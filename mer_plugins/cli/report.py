@@ -64,15 +64,14 @@ def command(
     Exit code: 0 written; 1 written, and some tracks have problems; 2 wrong use; 3 no track found.
     """  # noqa: D301
     from mer_plugins.report.evaluation_page import is_evaluation, write_evaluation_page
+    from mer_plugins.report.spectrogram import spectrogram
 
     heading = title or collection.resolve().name
     if is_evaluation(collection):
         write_evaluation_page(collection, output, title=heading, audio=audio)
         click.echo(str(output))
         return 0
-    picture = None
-    if not no_spectrogram:
-        from mer_plugins.report.spectrogram import spectrogram as picture
+    picture = None if no_spectrogram else spectrogram
     with _Progress(quiet) as progress:
         return _tell(_collection(collection, audio, output, heading, picture, progress), output)
 
