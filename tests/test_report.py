@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import io
 import json
 import re
@@ -23,8 +24,9 @@ from mer_plugins import EmotionCurve
 from mer_plugins.audio import AudioError
 from mer_plugins.cli import mer, run
 from mer_plugins.jams_store import Provenance, new_jams, to_annotation
+from mer_plugins.report.html import ReportError
 from mer_plugins.report.links import link
-from mer_plugins.report.page import ReportError, write_collection_page
+from mer_plugins.report.page import write_collection_page
 from mer_plugins.report.spectrogram import MOST_COLUMNS, spectrogram
 from mer_plugins.report.tracks import report_tracks
 
@@ -338,3 +340,63 @@ def test_the_wheel_holds_the_templates(tmp_path):
     folder = root / "mer_plugins" / "templates" / "report"
     wanted = {path.relative_to(root).as_posix() for path in folder.iterdir()}
     assert len(wanted) >= 7 and wanted <= held
+
+
+def evaluated(collection, out):
+    """Compare a plugin with the panel's curves, as people do."""
+    with pytest.raises(SystemExit) as left:
+        run(
+            mer,
+            "mer",
+            ["evaluate", "--reference", str(collection), "--plugin", "global-mean", "-o", str(out)],
+        )
+    assert left.value.code == 0
+    return out
+
+
+@pytest.fixture
+def labelled_music(tmp_path, song):
+    folder = tmp_path / "labelled"
+    for i, name in enumerate(("one", EVIL.replace("/", "")[:60])):
+        song(folder / f"{name}.wav", 6.0, seed=i)
+        write_jams(folder / f"{name}.jams", by_people(curve(seed=i)))
+    return folder
+
+
+def test_the_report_of_an_evaluation_holds_its_results_and_links_its_songs(
+    labelled_music, tmp_path, capsys
+):
+    out = evaluated(labelled_music, tmp_path / "out")
+    page = tmp_path / "report.html"
+    assert mer_report(out, "-o", page, "--title", EVIL) == 0
+    assert str(page) in capsys.readouterr().out
+    data = read_page(page).json("evaluation")
+    assert data["results"] == json.loads((out / "results.json").read_text())
+    names = {s["name"] for s in data["results"]["systems"]}
+    assert {row["system"] for row in data["rows"]} == names
+    with (out / "per_song.csv").open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert len(data["rows"]) == len(written) == 2 * len(names)
+    for row, expected in zip(data["rows"], written, strict=True):
+        assert row["song"] == expected["song"]
+        assert row["valence"]["rmse"] == float(expected["valence_rmse"])
+        assert (row["arousal"]["pcc"] is None) == (expected["arousal_pcc"] == "")
+    for name, address in data["audio"].items():
+        assert (tmp_path / unquote(address)) == labelled_music / name
+    facts = dict(data["provenance"]["global-mean"])
+    assert facts["plugin"] == "global-mean" and "fingerprint" not in facts
+    assert "img" not in read_page(page).tags
+
+
+def test_results_of_another_format_and_songs_that_are_gone(labelled_music, tmp_path, capsys):
+    out = evaluated(labelled_music, tmp_path / "out")
+    labelled_music.rename(tmp_path / "moved")
+    page = tmp_path / "report.html"
+    assert mer_report(out, "-o", page) == 0
+    assert set(read_page(page).json("evaluation")["audio"].values()) == {None}
+    assert mer_report(out, "-o", page, "--audio", tmp_path / "moved") == 0
+    assert None not in read_page(page).json("evaluation")["audio"].values()
+    (out / "results.json").write_text('{"format": "later 9"}')
+    capsys.readouterr()
+    assert mer_report(out, "-o", page) == 2
+    assert "format is 'later 9': expected 'mer-plugins evaluation 1'" in capsys.readouterr().err

@@ -260,3 +260,41 @@ def test_the_narrow_page_does_not_scroll_sideways(page):
     page.open("Alpha")
     page.wait("document.documentElement.scrollWidth <= window.innerWidth")
     page.browser.set_window_size(1200, 1400)
+
+
+def test_the_evaluation_ranks_draws_and_plays(browser, tmp_path, song):
+    from mer_plugins.cli import mer, run
+
+    for i in range(3):
+        song(tmp_path / "music" / f"{i}.wav", 20.0, seed=i)
+        write_jams(tmp_path / "music" / f"{i}.jams", "", loud=0.1 * i)
+        write_jams(tmp_path / "mine" / f"{i}.jams", "", **{EVIL: 0.3})
+    for path in (tmp_path / "music").glob("*.jams"):
+        path.write_text(path.read_text().replace('"program"', '"manual"'))
+    steps = (
+        ["evaluate", "--reference", tmp_path / "music", "--estimates", tmp_path / "mine"],
+        ["report", tmp_path / "out"],
+    )
+    for step, output in zip(steps, (tmp_path / "out", tmp_path / "report.html"), strict=True):
+        with pytest.raises(SystemExit) as left:
+            run(mer, "mer", [*map(str, step), "-o", str(output)])
+        assert left.value.code == 0
+    browser.get((tmp_path / "report.html").as_uri())
+    page = Page(browser)
+    page.wait("document.querySelectorAll('#arousal .point').length === 3")
+    ranked = [row.text for row in page.all("#board td:first-child")]
+    assert sorted(ranked) == sorted([EVIL, "global-mean", "mean-trajectory"])
+    (rmse,) = [o for o in page.all("#metric option") if o.text == "RMSE"]
+    rmse.click()
+    errors = page.run("ranked().map(meanScore)")
+    assert errors == sorted(errors)
+    worst = page.all("#worst button")[0].text
+    expected = page.run(
+        "rowsOf(chosen('system')).sort((a, b) => b.valence.rmse - a.valence.rmse)[0].song"
+    )
+    assert worst == expected
+    page.all("#worst button")[0].click()
+    page.wait(f"element('audio').src.endsWith('/music/{worst}')")
+    assert page.one("#chosen").text == worst and not page.all("img[src=x]")
+    severe = [e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+    assert severe == []

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mer_plugins.report.page import Written
+    from mer_plugins.report.payload import Picture
     from mer_plugins.report.tracks import ReportTrack
 
 
 @click.command("report", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("collection", type=click.Path(exists=True, path_type=Path))
+@click.argument(
+    "collection", type=click.Path(exists=True, path_type=Path), metavar="COLLECTION|OUT"
+)
 @click.option(
     "-o",
     "--output",
@@ -47,39 +50,55 @@ def command(
 ) -> int:
     """Write a page with all tracks of a collection, to look at, search, sort and listen to.
 
-    The page works from disk, without a network. A large collection gets a folder beside it.
+    The page works from disk, without a network. A large collection gets a folder beside it. Of a
+    folder that mer evaluate wrote, the page shows the leaderboard and the songs behind it.
 
     \b
     Examples:
       mer report collection/
       mer report collection/ -o pages/report.html --no-spectrogram
       mer report jams/ --audio music/ -o report.html
+      mer evaluate --reference deam/ --plugin damff -o out/ && mer report out/
 
     \b
     Exit code: 0 written; 1 written, and some tracks have problems; 2 wrong use; 3 no track found.
     """  # noqa: D301
+    from mer_plugins.report.evaluation_page import is_evaluation, write_evaluation_page
+    from mer_plugins.report.spectrogram import spectrogram
+
+    heading = title or collection.resolve().name
+    if is_evaluation(collection):
+        write_evaluation_page(collection, output, title=heading, audio=audio)
+        click.echo(str(output))
+        return 0
+    picture = None if no_spectrogram else spectrogram
+    with _Progress(quiet) as progress:
+        return _tell(_collection(collection, audio, output, heading, picture, progress), output)
+
+
+def _collection(
+    collection: Path,
+    audio: Path | None,
+    output: Path,
+    title: str,
+    picture: Picture | None,
+    progress: _Progress,
+) -> Written:
     from mer_plugins.done_index import DoneIndex, default_index_path
     from mer_plugins.report.page import write_collection_page
-    from mer_plugins.report.spectrogram import spectrogram
     from mer_plugins.report.tracks import report_tracks
 
     def problem(shown: str, reason: str) -> None:
         click.echo(f"{shown}: {reason}", err=True)
 
-    with DoneIndex(default_index_path()) as index, _Progress(quiet) as progress:
+    with DoneIndex(default_index_path()) as index:
 
         def why(jams: Path, plugin: str) -> str | None:
             failure = index.failure(jams, plugin)
             return None if failure is None else failure.reason
 
-        written = write_collection_page(
-            progress.over(report_tracks(collection, audio, problem=problem)),
-            output,
-            title=title or collection.resolve().name,
-            picture=None if no_spectrogram else spectrogram,
-            why=why,
-        )
-    return _tell(written, output)
+        tracks = progress.over(report_tracks(collection, audio, problem=problem))
+        return write_collection_page(tracks, output, title=title, picture=picture, why=why)
 
 
 def _tell(written: Written, output: Path) -> int:

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from mer_plugins.atomic import replacing
 from mer_plugins.display import QUADRANTS
-from mer_plugins.errors import MerError
+from mer_plugins.report.html import checked_page, json_text, render, telling, write
 from mer_plugins.report.payload import Labels, Picture, details, row
 from mer_plugins.report.tracks import ReportTrack
 from mer_plugins.summary import QUADRANT_NAMES
 
 INLINE_BYTES = 10_000_000
-TEMPLATES = "templates/report"
 _FILE = "track-{}.js"
 
 # Why a plugin gave a JAMS no curve, as far as it is known: (JAMS, plugin) -> reason.
 Why = Callable[[Path, str], str | None]
-
-
-class ReportError(MerError):
-    """A report cannot be made or written."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +74,8 @@ def write_collection_page(
         If the disk does not take the page.
     """
     labels, rows = Labels(), []
-    if not page.parent.is_dir():
-        raise ReportError(f"{page}: cannot be written: its folder does not exist; make it first")
-    with _told(page):
+    checked_page(page)
+    with telling(page):
         store = _Details(page.with_name(f"{page.stem}_files"), inline_bytes)
         for number, track in enumerate(tracks):
             # The details first: drawing them may add to the track's problems.
@@ -95,7 +86,7 @@ def write_collection_page(
         ordered = sorted((found for _, found in rows), key=lambda found: str(found["name"]))
         report = _report(title, ordered, labels, store.folder)
         if ordered:
-            _write(page, _render(title, report, store.texts))
+            write(page, _render(title, report, store.texts))
     return Written(
         tracks=len(ordered),
         without_curve=sum(not found["curves"] for found in ordered),
@@ -114,7 +105,7 @@ class _Details:
         self._size = self._number = 0
 
     def add(self, found: dict[str, Any]) -> None:
-        text = _json(found)
+        text = json_text(found)
         self._size += len(text)
         self.texts.append(text)
         if self.folder is None and self._size > self._inline_bytes:
@@ -125,7 +116,7 @@ class _Details:
 
     def _flush(self, folder: Path) -> None:
         for text in self.texts:
-            _write(folder / _FILE.format(self._number), f"addTrack({self._number}, {text});\n")
+            write(folder / _FILE.format(self._number), f"addTrack({self._number}, {text});\n")
             self._number += 1
         self.texts.clear()
 
@@ -154,55 +145,8 @@ def _report(
 
 
 def _render(title: str, report: dict[str, Any], texts: list[str]) -> str:
-    from plotly.offline import get_plotlyjs
-
-    # Already JSON, and with every "<" escaped: see _json.
+    # Each text is from json_text, so no character in it can end its script.
     inline = [{"id": number, "text": Markup(text)} for number, text in enumerate(texts)]  # noqa: S704
-    data = Markup(_json(report))  # noqa: S704
     return render(
-        "collection.html",
-        title=title,
-        report=data,
-        details=inline,
-        quadrants=QUADRANT_NAMES,
-        plotly=Markup(get_plotlyjs()),  # noqa: S704
+        "collection.html", title=title, data=report, details=inline, quadrants=QUADRANT_NAMES
     )
-
-
-def render(name: str, **values: object) -> str:
-    """Fill a template of this package; whatever is not marked as safe is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("mer_plugins", TEMPLATES)
-    environment = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-    def source(part: str) -> Markup:
-        return Markup(loader.get_source(environment, part)[0])  # noqa: S704
-
-    return environment.get_template(name).render(source=source, **values)
-
-
-def _json(value: object) -> str:
-    """Return JSON that stands anywhere within a page: no character in it can end a script."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _write(path: Path, text: str) -> None:
-    # A name that is no UTF-8 comes out as question marks instead of stopping the report.
-    with replacing(path) as file:
-        file.write(text.encode("utf-8", "replace"))
-
-
-@contextmanager
-def _told(page: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise ReportError(f"{page}: cannot be written ({exc.strerror or exc})") from exc

@@ -148,11 +148,16 @@ def _track(stored: StoredCurves, audio: Path | None, problems: list[str]) -> Rep
 
 
 def _curve(label: str, curve: EmotionCurve, annotation: dict[str, Any]) -> ReportCurve:
+    is_human = part(annotation, "annotation_metadata").get("data_source") != "program"
+    return ReportCurve(label, curve, is_human, provenance(annotation))
+
+
+def provenance(annotation: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what an annotation says of its origin, as (key, text), without what is empty."""
     metadata, sandbox = part(annotation, "annotation_metadata"), part(annotation, "sandbox")
     facts = [(key, _text(metadata.get(key))) for key in _METADATA]
     facts += [(key, _text(sandbox.get(key))) for key in _SANDBOX]
-    is_human = metadata.get("data_source") != "program"
-    return ReportCurve(label, curve, is_human, [(key, text) for key, text in facts if text])
+    return [(key, text) for key, text in facts if text]
 
 
 def _name(path: Path, root: Path) -> str:

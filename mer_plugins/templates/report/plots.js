@@ -1,21 +1,13 @@
 // The pictures of one track: curves over time with a spectrogram, and the path in the plane.
-// Colours are Okabe and Ito's; each curve also has a dash of its own.
+// Each curve has a colour and a dash of its own.
 
-const LIGHT = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
-const DARK = ["#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00"];
 const DASHES = ["solid", "dash", "dot", "dashdot"];
-const CONFIG = { displaylogo: false, responsive: true, displayModeBar: false };
-const darkness = window.matchMedia("(prefers-color-scheme: dark)");
-
-function style(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
 
 // What people said is drawn in the colour of the text; programs share the palette.
 function lineOf(place) {
   if (report.labels[place].human) return { color: style("--ink"), dash: "solid", width: 3 };
   const programs = report.labels.slice(0, place).filter((label) => !label.human).length;
-  const colours = darkness.matches ? DARK : LIGHT;
+  const colours = palette();
   const dash = DASHES[programs % DASHES.length];
   return { color: colours[programs % colours.length], dash, width: 2 };
 }
@@ -26,11 +18,6 @@ function startsOf(curve) {
 
 function middlesOf(curve) {
   return startsOf(curve).map((start) => start + curve.hop / 2);
-}
-
-// Names are text, but plotly reads some HTML in them.
-function plain(text) {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 function bandOf(curve, dimension, axis, line) {
@@ -58,18 +45,6 @@ function tracesOf(curve) {
     };
     return curve.std ? [bandOf(curve, i, axis, line), drawn] : [drawn];
   });
-}
-
-function frame() {
-  return {
-    paper_bgcolor: style("--paper"), plot_bgcolor: style("--paper"),
-    font: { color: style("--ink"), family: "system-ui, sans-serif", size: 13 },
-    hoverlabel: { bgcolor: style("--shade"), font: { color: style("--ink") } },
-  };
-}
-
-function axis(more) {
-  return { gridcolor: style("--line"), zerolinecolor: style("--faint"), ...more };
 }
 
 function valueAxis(title, domain) {

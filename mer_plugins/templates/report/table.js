@@ -1,7 +1,6 @@
 // The table of tracks: sorted, searched, and drawn a part at a time.
 
 const STEP = 250;
-const DIMENSIONS = ["valence", "arousal"];
 const table = { key: "name", ascending: true, label: 0, limit: STEP };
 
 function curveOf(track) {

@@ -1,29 +1,8 @@
-// What every part of the page needs: the data, and small helpers. Text reaches the page only
-// through textContent, never as HTML, so a title can hold anything.
+// The tracks of a collection: the rows of the table, and the details as they are asked for.
 
 const report = JSON.parse(document.getElementById("report").textContent);
 const byId = new Map(report.tracks.map((track) => [track.id, track]));
 const waiting = new Map();
-
-function element(id) {
-  return document.getElementById(id);
-}
-
-function make(tag, text = "", className = "") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
-
-function signed(value) {
-  return (value < 0 ? "\u2212" : "+") + Math.abs(value).toFixed(2);
-}
-
-function clock(seconds) {
-  const whole = Math.floor(seconds);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
-}
 
 function heading(track) {
   return track.title || track.name;
