@@ -75,9 +75,12 @@ def load_networks(
     require_torch(f"{path}: no ONNX graph has this network's settings: running it")
     from mer_plugins.sequence.torch_backend import TorchNetwork
 
-    if isinstance(trainable, str):
-        trainable = load_factory(trainable, f"the network of plugin {members[0].plugin!r}")
-    return [TorchNetwork(member, trainable, path, device) for member in members]
+    found: Trainable = (
+        load_factory(trainable, f"the network of plugin {members[0].plugin!r}")
+        if isinstance(trainable, str)
+        else trainable
+    )
+    return [TorchNetwork(member, found, path, device) for member in members]
 
 
 def find_device(name: str) -> str:
