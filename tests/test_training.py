@@ -20,6 +20,7 @@ from mer_plugins.sequence.excerpts import Excerpt, LabelledTrack, collate, draw_
 from mer_plugins.sequence.folds import read_folds
 from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.normaliser import Normaliser
+from mer_plugins.sequence.onnx_backend import OnnxNetwork
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.training import Trainer
 
@@ -260,6 +261,8 @@ def test_the_command_makes_weights_that_the_extractor_runs(tmp_path, song):
     from mer_plugins import load_audio
 
     extractor = DAMFF(checkpoint=tmp_path / "run" / "model.safetensors", device="cpu")
+    # The run's own graphs, beside the weights, run them without torch.
+    assert isinstance(extractor.members[0].network, OnnxNetwork)
     assert len(extractor(load_audio(tmp_path / "data" / "0.wav"))) == 6
 
 

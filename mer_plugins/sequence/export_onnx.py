@@ -95,8 +95,8 @@ def _export(network: nn.Module, checkpoint: Checkpoint, training_only: tuple[str
 
 
 def _bytes(model: onnx.ModelProto) -> bytes:
-    found: bytes = model.SerializeToString(deterministic=True)
-    return found
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def _compare(found: OnnxNetwork, network: nn.Module, checkpoint: Checkpoint) -> None:

@@ -129,16 +129,29 @@ def _read_description(path: Path) -> Description:
         found = json.loads(_read(path))
         if not isinstance(found, dict) or found.pop("format", None) != FORMAT:
             raise ValueError(f"expected the format {FORMAT!r}")
-        found["weights"] = {name: tuple(shape) for name, shape in found["weights"].items()}
-        fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in found.items()
-        }
-        return Description(**fields)
+        return _description(found)
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as exc:
         raise CheckpointError(
             f"{path}: the description of ONNX graphs is damaged ({exc}): delete it, or make it "
             "again by `python -m mer_plugins.sequence.export_onnx`"
         ) from exc
+
+
+def _description(found: Mapping[str, Any]) -> Description:
+    weights = {name: tuple(map(int, shape)) for name, shape in found["weights"].items()}
+    encode, decode = found["encode"], found["decode"]
+    if unknown := {*(encode or ()), *decode} - set(weights):
+        raise ValueError(f"no shape of {min(unknown)}")
+    return Description(
+        plugin=str(found["plugin"]),
+        model=dict(found["model"]),
+        per_dimension=bool(found["per_dimension"]),
+        segment_shape=tuple(map(int, found["segment_shape"])),
+        weights=weights,
+        decode=tuple(decode),
+        encode=None if encode is None else tuple(encode),
+        training_only=tuple(map(str, found["training_only"])),
+    )
 
 
 def _read(path: Path) -> bytes:

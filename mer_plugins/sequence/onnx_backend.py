@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,20 @@ class OnnxNetwork:
         if graphs.description.encode is not None:
             self._encode = _session(graphs.encode, graphs.description.encode, weights, path)
         self._decode = _session(graphs.decode, graphs.description.decode, weights, path)
+        self._try_on(graphs.description.segment_shape, path)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what it was made of: sessions do not travel."""
         return OnnxNetwork, self._made_of
+
+    def _try_on(self, segment_shape: tuple[int, ...], path: Path) -> None:
+        segments = np.zeros((2, *segment_shape), np.float32)
+        with _refused(path):
+            found = self.decode(self.encode(segments)[None]).shape
+        if found != (1, 2, 2):
+            raise CheckpointError(
+                f"{path}: its graph gives {found} for two segments: expected (1, 2, 2)"
+            )
 
     def encode(self, segments: Array) -> Array:
         """Map normalised segments, (t, f, n), to (t, h), or to themselves."""
@@ -68,10 +79,16 @@ def _session(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(weights[name]) for name in names]
-    try:
+    with _refused(path):
         options.add_external_initializers([f"{PREFIX}{name}" for name in names], values)
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as exc:  # its errors have no class in common
+
+
+@contextmanager
+def _refused(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as exc:  # onnxruntime's errors have no class in common
         raise CheckpointError(
             f"{path}: onnxruntime does not take its graph ({' '.join(str(exc).split())[:300]})"
         ) from exc
