@@ -14,7 +14,6 @@ from sklearn.metrics import r2_score
 from mer_plugins.curves import DIMENSIONS, EmotionCurve, Scale
 from mer_plugins.evaluation.checks import order_warning, scale_warning
 from mer_plugins.evaluation.comparison import (
-    AGGREGATIONS,
     compare,
     match_system,
     warnings_of,
@@ -23,6 +22,7 @@ from mer_plugins.evaluation.leaks import leak_of, leak_text, unheard
 from mer_plugins.evaluation.output import write
 from mer_plugins.evaluation.reference import EvaluationError, Song, on_half_seconds
 from mer_plugins.evaluation.results import to_dict
+from mer_plugins.evaluation.scoring import AGGREGATIONS
 from mer_plugins.evaluation.statistics import (
     METRICS,
     bootstrap,

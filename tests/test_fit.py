@@ -18,6 +18,7 @@ from damff.extractor import DAMFFEnsemble
 from damff.model import DAMFFConfig, DAMFFNet
 from damff.recipes import TRAINING
 from mer_plugins import Audio
+from mer_plugins.agreement import area_under_curve
 from mer_plugins.errors import CheckpointError
 from mer_plugins.sequence.augment import Augmentation
 from mer_plugins.sequence.calibration import Calibration, fit_calibration
@@ -27,7 +28,7 @@ from mer_plugins.sequence.fit import Listener, Plan, fit, fit_folds
 from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import RunError
-from mer_plugins.sequence.scores import area_under_curve, collection_scores
+from mer_plugins.sequence.scores import collection_scores
 from mer_plugins.sequence.training import Trainer
 from mer_plugins.trained_on import identity, read_list, union
 
