@@ -105,8 +105,8 @@ def _settings(folder: Path) -> tuple[str, float]:
 
 def _segment_s(features: Any) -> float:
     """Return the length of a segment in seconds, as the front ends define it."""
-    if "samples_per_segment" in features:
-        return float(features["samples_per_segment"] / features["sample_rate"])
+    if "segment_s" in features:
+        return float(features["segment_s"])
     frames = features["frames_per_segment"] * features["hop_length"]
     return float(frames / features["sample_rate"])
 
