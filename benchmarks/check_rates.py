@@ -63,8 +63,8 @@ def rates(labels: Labels, quality: tuple[float, float], size: int) -> dict[str, 
         seeds = rng.integers(0, 2**31, size)
         made = [estimate(s, labels, quality, k) for s, k in zip(chosen, seeds, strict=True)]
         reference, values = np.concatenate([s.labels.values for s in chosen]), np.concatenate(made)
-        note("swapped, wrongly", order_warning(reference, values))
-        note("swapped, rightly", order_warning(reference, values[:, ::-1]))
+        note("swapped, wrongly", order_warning(reference, values, size))
+        note("swapped, rightly", order_warning(reference, values[:, ::-1], size))
         note("scale, wrongly", scale_warning(reference, values))
         note("scale [0, 1], rightly", scale_warning(reference, Scale(0, 1).from_unit(values)))
         if trial < TRIALS // 4:

@@ -18,7 +18,7 @@ from mer_plugins.time_grid import Intervals, on_grid
 
 _ROUNDING = 1e-9
 # A correct system lies far on the other side of both: what is compared is not noise around 0.
-ORDER_MARGIN, ORDER_LEAST = 0.2, 0.2
+ORDER_MARGIN, ORDER_LEAST, ORDER_FEW = 0.2, 0.2, 1.2
 # Measured on simulated listeners and on DEAM (docs/evaluation.md): what noise gains stays below.
 MAX_LAG_S, LAG_LEAST, LAG_GAIN, LAG_SONGS = 3.0, 0.3, 0.1, 5
 _RESAMPLES = 1000
@@ -52,13 +52,17 @@ def scale_warning(reference: FloatArray, estimate: FloatArray) -> str:
     return ""
 
 
-def order_warning(reference: FloatArray, estimate: FloatArray) -> str:
+def order_warning(reference: FloatArray, estimate: FloatArray, songs: int | None = None) -> str:
     r"""Tell if valence and arousal seem swapped; an empty text if not.
 
     Parameters
     ----------
     reference, estimate : np.ndarray, shape=(n, 2)
         Of all songs, matched.
+    songs : int, optional
+        How many songs these are. Levels differ between songs, so a few songs are as few values,
+        however many half seconds they have: the margin grows by :data:`ORDER_FEW` over the root of
+        their number.
 
     Notes
     -----
@@ -75,8 +79,9 @@ def order_warning(reference: FloatArray, estimate: FloatArray) -> str:
     found = [[pcc(reference[:, i], estimate[:, j]) for j in (0, 1)] for i in (0, 1)]
     straight, crosswise = (found[0][0] + found[1][1]) / 2, (found[0][1] + found[1][0]) / 2
     together = [pcc(pair[:, 0], pair[:, 1]) for pair in (reference, estimate)]
+    margin = ORDER_MARGIN + (ORDER_FEW / np.sqrt(songs) if songs else 0.0)
     apart = np.sqrt((1 - together[0]) * (1 - together[1]))
-    if not crosswise > ORDER_LEAST or crosswise - straight <= ORDER_MARGIN * apart:
+    if not crosswise > ORDER_LEAST or crosswise - straight <= margin * apart:
         return ""
     return (
         f"{DIMENSIONS[0]} and {DIMENSIONS[1]} seem swapped: the estimates correlate with the other "

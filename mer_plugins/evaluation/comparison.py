@@ -177,7 +177,7 @@ def warnings_of(songs: Sequence[Song], system: System, pairs: dict[str, Pair]) -
         _missing_half_seconds(songs, len(pairs), len(estimate)),
         _missing_quadrants(songs, system),
         scale_warning(reference, estimate),
-        order_warning(reference, estimate),
+        order_warning(reference, estimate, len(pairs)),
         lag_warning(timed),
     )
     return [f"{system.name}: {text}" for text in texts if text]
