@@ -104,15 +104,12 @@ def is_by_program(annotation: dict[str, Any]) -> bool:
     ``data_source`` decides where it says "program", or names people ("crowdsource", "expert
     human"). Where it says neither, keys of provenance in ``sandbox`` tell, or ``annotation_tools``
     that name a program such as Essentia or a Vamp plugin; an editor that people draw curves in,
-    such as Sonic Visualiser, tells nothing. A plugin and a fingerprint in ``sandbox`` are this
-    project's own mark, and count whatever the source is said to be.
+    such as Sonic Visualiser, tells nothing.
     """
     metadata, sandbox = part(annotation, "annotation_metadata"), part(annotation, "sandbox")
     source = str(metadata.get("data_source") or "").strip().casefold()
-    if source == "program" or {"plugin", "fingerprint"} <= sandbox.keys():
-        return True
-    if any(word in source for word in _PEOPLE):
-        return False
+    if source == "program" or any(word in source for word in _PEOPLE):
+        return source == "program"
     tools = str(metadata.get("annotation_tools") or "").casefold()
     return bool(_PROVENANCE & sandbox.keys()) or any(name in tools for name in _PROGRAMS)
 

@@ -25,7 +25,7 @@ BY_PROGRAMS = [
     {"tools": "Essentia 2.1"},
     {"tools": "mer-plugins 0.1 / damff 1.1"},
     {"checkpoint": "model.pt"},
-    {"source": "crowdsource", "plugin": "damff", "fingerprint": "0a"},
+    {"plugin": "damff", "fingerprint": "0a"},
 ]
 BY_PEOPLE = [
     {},
