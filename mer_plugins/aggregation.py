@@ -77,20 +77,28 @@ def per_song(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
         or more count in what follows. For each metric its mean, ``"per-song valence ccc"``, and
         its standard deviation over songs, ``"per-song valence ccc sd"`` (``ddof=0``); for each of
         :data:`FLAGS` the number of songs, ``"per-song valence pcc undefined"``. Songs with a
-        constant reference have no scale, songs with an undefined PCC no lag, and are left out of
-        these means. nan without songs.
+        constant reference have no scale, songs with a constant curve no PCC and no lag, and are
+        left out of these means. nan without songs.
     """
     scored = [song for song in scores if song["matched frames"] >= 2]
     found = {"songs": float(len(scores)), "songs scored": float(len(scored))}
     averaged = [f"{d} {name}" for d in DIMENSIONS for name in (*METRICS, *LAG_METRICS)]
     for name in ("coverage", *averaged):
         column = np.array([song[name] for song in scored], dtype=float)
-        defined = column[~np.isnan(column)]
-        found[name] = float(defined.mean()) if len(defined) else float("nan")
-        found[f"{name} sd"] = float(defined.std()) if len(defined) else float("nan")
+        found[name] = defined_mean(column)
+        found[f"{name} sd"] = defined_mean((column - found[name]) ** 2) ** 0.5
     counted = [f"{d} {flag}" for d in DIMENSIONS for flag in FLAGS]
     found |= {name: float(sum(song[name] for song in scored)) for name in counted}
     return named("per-song", found)
+
+
+def defined_mean(column: FloatArray) -> float:
+    """Average the songs for which a score is defined, shape=(songs,); nan if it is for none.
+
+    This is what ``per-song`` means wherever this project prints it.
+    """
+    defined = column[~np.isnan(column)]
+    return float(defined.mean()) if len(defined) else float("nan")
 
 
 def pooled(pairs: Sequence[Pair]) -> dict[str, float]:

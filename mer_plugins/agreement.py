@@ -11,6 +11,8 @@ References
    Biometrics 45(1), 1989.
 .. [2] K. Kobayashi and M. U. Salam, "Comparing simulated and measured values using mean squared
    deviation and its components", Agronomy Journal 92(2), 2000.
+.. [3] J. A. Hanley and B. J. McNeil, "The meaning and use of the area under a receiver operating
+   characteristic (ROC) curve", Radiology 143(1), 1982.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ def pcc(reference: npt.ArrayLike, estimate: npt.ArrayLike) -> float:
     Returns
     -------
     float
-        In [-1, 1]. Undefined, and scored 0, if either series is constant; nan if n < 2.
+        In [-1, 1]; nan, as it is undefined, if either series is constant or n < 2.
 
     Examples
     --------
@@ -78,10 +80,8 @@ def pcc(reference: npt.ArrayLike, estimate: npt.ArrayLike) -> float:
     0.866025
     """
     r, e = _series(reference, estimate)
-    if len(r) < 2:
+    if len(r) < 2 or is_constant(r) or is_constant(e):
         return _NAN
-    if is_constant(r) or is_constant(e):
-        return 0.0
     return float(np.clip(_covariance(r, e) / (r.std() * e.std()), -1, 1))
 
 
@@ -154,6 +154,35 @@ def scale(reference: npt.ArrayLike, estimate: npt.ArrayLike) -> float:
     """
     r, e = _series(reference, estimate)
     return _NAN if len(r) < 2 or is_constant(r) else float(e.std() / r.std())
+
+
+def area_under_curve(positive: npt.ArrayLike, estimate: npt.ArrayLike) -> float:
+    """Area under the ROC curve: how often a positive ranks above a negative, ties being half [3]_.
+
+    Parameters
+    ----------
+    positive : array_like of bool, shape=(n,)
+        The reference.
+    estimate : array_like, shape=(n,)
+        Any numbers, finite.
+
+    Returns
+    -------
+    float
+        In [0, 1], 0.5 for a constant estimate; nan if all of the reference are of one kind.
+
+    Examples
+    --------
+    >>> area_under_curve([True, True, False], [0.9, 0.4, 0.4])
+    0.75
+    """
+    is_positive = np.asarray(positive, dtype=bool)
+    _, e = _series(is_positive, estimate)
+    above, negatives = e[is_positive], np.sort(e[~is_positive])
+    if not (len(above) and len(negatives)):
+        return _NAN
+    ranks = sum(np.searchsorted(negatives, above, side) for side in ("left", "right"))
+    return float(np.mean(ranks) / 2 / len(negatives))
 
 
 def error_parts(reference: npt.ArrayLike, estimate: npt.ArrayLike) -> tuple[float, float, float]:

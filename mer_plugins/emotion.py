@@ -24,8 +24,8 @@ a collection.
 
 * No matched interval: every metric is nan. Only one: CCC, PCC, R2, scale and lag are nan. The song
   is left out of per-song means.
-* One curve constant: CCC is 0; PCC is undefined and scored 0; lag is nan, and the scores at lag
-  are those without.
+* One curve constant: CCC is 0; PCC is undefined, nan, and left out of means over songs; lag is
+  nan, and the scores at lag are those without.
 * Both constant: CCC is 1 if they are equal, by definition, else 0; PCC and lag as above.
 * Reference constant: scale is nan; R2 is 1 if the estimate equals the reference, else 0.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,21 +12,55 @@ import numpy.typing as npt
 from mer_plugins.collection import Track
 from mer_plugins.curves import EmotionCurve, FloatArray
 from mer_plugins.jams_store import from_annotation
-from mer_plugins.mood import NAMESPACE, part, plugin_of
+from mer_plugins.mood import NAMESPACE, is_by_program, part
+from mer_plugins.ratings import QUADRANT_NAMESPACE, QUADRANTS
 
 
 def human_curve(jams: Mapping[str, Any]) -> EmotionCurve | None:
-    """Return the first ``mood_thayer`` annotation that is not by this program; None without one.
+    """Return the first ``mood_thayer`` annotation that is not by a program; None without one.
 
     Raises
     ------
     JamsError
         If that annotation cannot be read as a curve.
     """
-    annotations = [a for a in jams.get("annotations") or [] if isinstance(a, dict)]
-    human = (a for a in annotations if a.get("namespace") == NAMESPACE and plugin_of(a) is None)
-    first = next(human, None)
+    first = next(_by_people(jams, NAMESPACE), None)
     return None if first is None else from_annotation(first)
+
+
+def rater_curves(jams: Mapping[str, Any]) -> dict[str, list[EmotionCurve]]:
+    """Return the curves of single raters, whose annotator has an ``id``, by their group.
+
+    Raises
+    ------
+    JamsError
+        If a rater's annotation cannot be read as a curve.
+    """
+    groups: dict[str, list[EmotionCurve]] = defaultdict(list)
+    for annotation in _by_people(jams, NAMESPACE):
+        annotator = part(part(annotation, "annotation_metadata"), "annotator")
+        is_curve = part(annotation, "sandbox").get("kind", "dynamic") == "dynamic"
+        if is_curve and "id" in annotator:
+            groups[str(annotator.get("group") or "")].append(from_annotation(annotation))
+    return dict(groups)
+
+
+def human_quadrant(jams: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the signs of valence and arousal of the first quadrant by people; None without one."""
+    for annotation in _by_people(jams, QUADRANT_NAMESPACE):
+        data = annotation.get("data")
+        for observation in data if isinstance(data, list) else []:
+            value = observation.get("value") if isinstance(observation, dict) else None
+            if isinstance(value, str) and value in QUADRANTS:
+                return QUADRANTS[value]
+    return None
+
+
+def _by_people(jams: Mapping[str, Any], namespace: str) -> Iterator[dict[str, Any]]:
+    for annotation in jams.get("annotations") or []:
+        is_wanted = isinstance(annotation, dict) and annotation.get("namespace") == namespace
+        if is_wanted and not is_by_program(annotation):
+            yield annotation
 
 
 def song_ids(track: Track, jams: Mapping[str, Any]) -> frozenset[str]:

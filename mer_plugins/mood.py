@@ -19,6 +19,9 @@ from mer_plugins.curves import DIMENSIONS, UNIT_SCALE, EmotionCurve
 
 NAMESPACE = "mood_thayer"
 STD_KEYS = tuple(f"{dimension}_std" for dimension in DIMENSIONS)
+_PEOPLE = ("human", "crowd", "manual", "expert", "listener")
+_PROVENANCE = {"plugin", "checkpoint", "checkpoint_sha256", "fingerprint", "model"}
+_PROGRAMS = ("mer-plugins", "mer_plugins", "essentia", "vamp", "librosa", "madmom", "opensmile")
 _TIME_DECIMALS, VALUE_DECIMALS = 9, 6
 
 
@@ -93,6 +96,22 @@ def plugin_of(annotation: object) -> str | None:
         return None
     plugin = part(annotation, "sandbox").get("plugin")
     return plugin if isinstance(plugin, str) else None
+
+
+def is_by_program(annotation: dict[str, Any]) -> bool:
+    """Tell whether an annotation, of any namespace and by anyone's tool, is by a program.
+
+    ``data_source`` decides where it says "program", or names people ("crowdsource", "expert
+    human"). Where it says neither, keys of provenance in ``sandbox`` tell, or ``annotation_tools``
+    that name a program such as Essentia or a Vamp plugin; an editor that people draw curves in,
+    such as Sonic Visualiser, tells nothing.
+    """
+    metadata, sandbox = part(annotation, "annotation_metadata"), part(annotation, "sandbox")
+    source = str(metadata.get("data_source") or "").strip().casefold()
+    if source == "program" or any(word in source for word in _PEOPLE):
+        return source == "program"
+    tools = str(metadata.get("annotation_tools") or "").casefold()
+    return bool(_PROVENANCE & sandbox.keys()) or any(name in tools for name in _PROGRAMS)
 
 
 def is_own(annotation: object, plugin: str) -> bool:

@@ -35,8 +35,7 @@ import numpy.typing as npt
 
 from mer_plugins.agreement import ccc, is_constant
 from mer_plugins.curves import DIMENSIONS, EmotionCurve, FloatArray
-from mer_plugins.mood import NAMESPACE, part, plugin_of
-from mer_plugins.mood_reader import from_annotation
+from mer_plugins.labels import rater_curves
 
 _NAN = float("nan")
 MEASURES = ("alpha", "alpha_clipped", "pairwise_ccc")
@@ -128,11 +127,7 @@ def song_agreement(jams: Mapping[str, Any]) -> list[SongAgreement]:
     JamsError
         If a rater's annotation cannot be read.
     """
-    groups: dict[str, list[EmotionCurve]] = defaultdict(list)
-    for annotation in jams.get("annotations") or []:
-        if _is_rater(annotation):
-            annotator = part(part(annotation, "annotation_metadata"), "annotator")
-            groups[str(annotator.get("group") or "")].append(from_annotation(annotation))
+    groups = rater_curves(jams)
     return [_agreement(group, curves) for group, curves in groups.items() if len(curves) > 1]
 
 
@@ -150,14 +145,6 @@ def summarise(songs: Iterable[SongAgreement]) -> dict[str, Any]:
     for song in songs:
         groups[song.group].append(song)
     return {group: _summary(found) for group, found in sorted(groups.items())}
-
-
-def _is_rater(annotation: Any) -> bool:
-    if not isinstance(annotation, dict) or annotation.get("namespace") != NAMESPACE:
-        return False
-    annotator = part(part(annotation, "annotation_metadata"), "annotator")
-    is_curve = part(annotation, "sandbox").get("kind", "dynamic") == "dynamic"
-    return is_curve and "id" in annotator and plugin_of(annotation) is None
 
 
 def _agreement(group: str, curves: Sequence[EmotionCurve]) -> SongAgreement:

@@ -75,10 +75,10 @@ def identity(jams: Mapping[str, Any], recording: str = "") -> Identity:
         to count.
     """
     metadata, sandbox = part(dict(jams), "file_metadata"), part(dict(jams), "sandbox")
-    identifiers = part(metadata, "identifiers")
-    names: set[tuple[Any, Any]] = {(k, v) for k, v in identifiers.items() if k != "song_id"}
-    names.add((sandbox.get("dataset") or sandbox.get("corpus"), sandbox.get("song_id")))
-    names |= {(_SAME_NUMBERS[_plain(k)], v) for k, v in names if _plain(k) in _SAME_NUMBERS}
+    others = {k: v for k, v in part(metadata, "identifiers").items() if k != "song_id"}
+    own = (sandbox.get("dataset") or sandbox.get("corpus"), sandbox.get("song_id"))
+    names: list[tuple[Any, Any]] = [*others.items(), own]
+    names += [(_SAME_NUMBERS[_plain(k)], v) for k, v in names if _plain(k) in _SAME_NUMBERS]
     songs = {f"{_plain(k)}:{_plain(v)}" for k, v in names if _plain(k) and _plain(v)}
     songs |= {f"recording:{recording}"} if recording else set()
     groups = metadata.get("artist"), sandbox.get("series"), sandbox.get("group")

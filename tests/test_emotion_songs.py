@@ -181,7 +181,9 @@ def test_songs_that_cannot_be_scored_are_counted():
 def test_a_constant_estimate_lowers_the_mean_and_is_counted():
     constant = (*CURVE, TIMES, np.zeros((40, 2)))
     found = emotion.aggregate([(*CURVE, *CURVE), constant])
-    assert found["per-song valence ccc"] == found["per-song valence pcc"] == pytest.approx(0.5)
+    assert found["per-song valence ccc"] == pytest.approx(0.5)
+    assert found["per-song valence pcc"] == pytest.approx(1)
+    assert found["per-song valence pcc undefined"] == 1
     assert found["per-song valence constant estimate"] == 1
     assert found["per-song valence constant reference"] == 0
     assert found["per-song valence lag_s"] == 0

@@ -237,3 +237,52 @@ def test_a_collection_without_labels_is_one_line(tmp_path, song, capsys):
     with pytest.raises(SystemExit):
         run(mer, "mer", words)
     assert "no recording has a human curve" in capsys.readouterr().err
+
+
+def test_predictors_that_do_not_listen_are_fitted_by_folds(evaluate, tmp_path):
+    table = tmp_path / "songs.csv"
+    table.write_text("song_id,fold\none,0\ntwo,0\nthree,1\nfour,1\n")
+    result, results = evaluate("--plugin", "global-mean", "--folds-csv", table)
+    assert results["systems"][0]["source"] == "global-mean, fitted on the other folds of songs.csv"
+    assert results["systems"][0]["trained_on"] == {"songs": 0, "artists": 0, "of": 4}
+    means = [np.round(truth(i), 6).mean(axis=0) for i in range(4)]
+    other = [np.mean(means[2:], axis=0)] * 2 + [np.mean(means[:2], axis=0)] * 2
+    errors = [np.round(truth(i), 6) - other[i] for i in range(4)]
+    expected = np.sqrt(np.mean(np.concatenate(errors)[:, 1] ** 2))
+    assert pooled(results, "global-mean", "arousal", "rmse") == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_training_run_stands_beside_plugins(evaluate, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    names = np.array([name.rsplit("/")[-1] for name in NAMES])
+    values = np.concatenate([truth(i) for i in range(4)])
+    np.savez_compressed(run / "estimates.npz", names=names, lengths=np.full(4, 8), values=values)
+    features = {"sample_rate": 8_000, "segment_s": 0.5}
+    settings = {"plugin": "global-mean", "recipe": {"features": features}}
+    (run / "config.json").write_text(json.dumps({"settings": settings}))
+    result, results = evaluate("--plugin", "global-mean", "--estimates", run)
+    names = [s["name"] for s in results["systems"]]
+    assert names == ["global-mean", "run/global-mean", "mean-trajectory"]
+    assert pooled(results, "run/global-mean") == pytest.approx(1, abs=1e-6)
+    assert any(t["system"] == "run/global-mean" for t in results["tests"])
+
+
+def test_quadrants_are_a_table_of_areas(evaluate, collection, estimates):
+    folder = estimates(lambda v: v)
+    for i, name in enumerate(NAMES):
+        signs = truth(i).mean(axis=0) > 0
+        quadrant = {(True, True): "Q1", (False, True): "Q2", (False, False): "Q3"}
+        value = quadrant.get(tuple(map(bool, signs)), "Q4")
+        tag = annotation(truth(i)) | {"namespace": "tag_open"}
+        tag["data"] = [{"time": 0.0, "duration": SECONDS, "value": value, "confidence": None}]
+        write_jams(collection / f"{name}.jams", tag)
+    result, results = evaluate("--estimates", folder)
+    assert results["reference"]["quadrants"] == 4
+    areas = results["systems"][0]["scores"]["quadrants"]
+    kinds = np.array([truth(i).mean(axis=0) > 0 for i in range(4)])
+    for d, dimension in enumerate(("valence", "arousal")):
+        expected = 1.0 if len(set(kinds[:, d])) == 2 else None
+        assert areas[dimension]["auc"]["value"] == expected
+    assert 1.0 in [areas[d]["auc"]["value"] for d in areas], "the songs differ in one at least"
+    assert "AUC" in result.stdout and "CCC" not in result.stdout

@@ -12,9 +12,8 @@ from scipy import stats
 from sklearn.metrics import r2_score
 
 from mer_plugins.curves import DIMENSIONS, EmotionCurve, Scale
-from mer_plugins.evaluation.checks import order_warning, scale_warning
+from mer_plugins.evaluation.checks import lag_warning, order_warning, scale_warning
 from mer_plugins.evaluation.comparison import (
-    AGGREGATIONS,
     compare,
     match_system,
     warnings_of,
@@ -23,6 +22,7 @@ from mer_plugins.evaluation.leaks import leak_of, leak_text, unheard
 from mer_plugins.evaluation.output import write
 from mer_plugins.evaluation.reference import EvaluationError, Song, on_half_seconds
 from mer_plugins.evaluation.results import to_dict
+from mer_plugins.evaluation.scoring import AGGREGATIONS
 from mer_plugins.evaluation.statistics import (
     METRICS,
     bootstrap,
@@ -259,6 +259,41 @@ def test_estimates_that_follow_nothing_are_not_called_swapped(truth):
     for seed in range(20):
         noise = np.random.default_rng(seed).uniform(-1, 1, reference.shape)
         assert order_warning(reference, noise) == ""
+
+
+@pytest.mark.parametrize("late_s", [-2.0, -0.5, 1.0, 2.5])
+def test_a_shift_in_time_is_recognised_with_its_size_and_gain(late_s):
+    rng = np.random.default_rng(9)
+    steps = 0.1 * rng.standard_normal((SONGS, 62, 2))
+    truth = (steps[:, :-2] + steps[:, 1:-1] + steps[:, 2:]) / 3
+    songs = [Song(f"{i}.wav", Path(f"{i}.wav"), on_cells(v, 15.0)) for i, v in enumerate(truth)]
+    shifted = system(0.5 * truth + 0.3, start=15.0 + late_s)
+    text = warnings_of(songs, shifted, match_system(songs, shifted))[-1]
+    assert "a: the estimates seem shifted in time" in text
+    cells = round(abs(late_s) * 2)
+    for d, dimension in enumerate(DIMENSIONS):
+        pairs = np.array([[t[cells:, d], t[:-cells, d]] for t in truth])
+        centred = pairs - pairs.mean(axis=2, keepdims=True)
+        own = np.corrcoef(centred.swapaxes(0, 1).reshape(2, -1))[0, 1]
+        how = f"{dimension} by {abs(late_s):g} s {'late' if late_s > 0 else 'early'}"
+        assert f"{how} (correlation within songs 1.00 in place of {own:.2f}, a gain of" in text
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1, 0.5])
+def test_an_estimate_in_time_is_not_called_shifted(noise):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        truth = 0.05 * rng.standard_normal((SONGS, 60, 2)).cumsum(axis=1)
+        estimate = truth + noise * rng.standard_normal(truth.shape)
+        pairs = [(on_cells(t), on_cells(e)) for t, e in zip(truth, estimate, strict=True)]
+        assert lag_warning(pairs) == ""
+
+
+def test_few_songs_and_constant_curves_tell_nothing_of_a_shift(truth):
+    late = [(on_cells(t, 2.0), on_cells(t)) for t in truth]
+    assert lag_warning(late) and lag_warning(late[:4]) == ""
+    flat = [(on_cells(t), on_cells(np.full_like(t, 0.1))) for t in truth]
+    assert lag_warning(flat) == ""
 
 
 def test_values_of_another_scale_are_scored_as_they_stand(songs, truth):

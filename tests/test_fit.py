@@ -18,6 +18,8 @@ from damff.extractor import DAMFFEnsemble
 from damff.model import DAMFFConfig, DAMFFNet
 from damff.recipes import TRAINING
 from mer_plugins import Audio
+from mer_plugins.agreement import area_under_curve
+from mer_plugins.emotion import aggregate
 from mer_plugins.errors import CheckpointError
 from mer_plugins.sequence.augment import Augmentation
 from mer_plugins.sequence.calibration import Calibration, fit_calibration
@@ -27,7 +29,7 @@ from mer_plugins.sequence.fit import Listener, Plan, fit, fit_folds
 from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import RunError
-from mer_plugins.sequence.scores import area_under_curve, collection_scores
+from mer_plugins.sequence.scores import collection_scores
 from mer_plugins.sequence.training import Trainer
 from mer_plugins.trained_on import identity, read_list, union
 
@@ -378,3 +380,15 @@ def test_areas_under_curves_are_scikit_learns():
         found = area_under_curve(positive, estimate)
         assert found == pytest.approx(metrics.roc_auc_score(positive, estimate))
     assert np.isnan(area_under_curve(np.ones(3, bool), np.arange(3.0)))
+
+
+def test_scores_of_a_run_are_those_of_the_common_aggregation():
+    data = tracks(5, seed=2)
+    rng = np.random.default_rng(3)
+    estimates = {t.name: t.labels + 0.1 * rng.standard_normal(t.labels.shape) for t in data}
+    times = np.arange(6) * 0.5
+    songs = [(times, t.labels, times, np.clip(estimates[t.name], -1, 1)) for t in data]
+    expected = aggregate(songs, reference_hop_s=0.5)
+    scores = collection_scores(data, {k: np.clip(v, -1, 1) for k, v in estimates.items()})
+    assert list(scores)[:2] == ["pooled valence ccc", "pooled valence rmse"]
+    assert scores == pytest.approx({name: expected[name] for name in scores}, abs=1e-6)

@@ -17,13 +17,14 @@ from test_evaluate_cli import annotation, write_jams
 from damff import studies
 from mer_plugins.cli import mer
 from mer_plugins.errors import MerError, PluginError
+from mer_plugins.evaluation.held_out import stored_predictions
 from mer_plugins.host import plugin_host
 from mer_plugins.reproduction.cells import Setup, cells_of, cells_to_run, run_cells
 from mer_plugins.reproduction.scoring import read_songs, score_study
 from mer_plugins.sequence.data import load_labelled, loader_for
 from mer_plugins.sequence.fit import Listener
 from mer_plugins.sequence.folds import FoldTable
-from mer_plugins.sequence.run_folder import RunError, read_estimates
+from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.studies import Budget, Study, StudyRow
 
 SECONDS = 4.0
@@ -102,7 +103,7 @@ def test_each_song_is_scored_by_a_network_that_never_heard_it(tmp_path, collecti
     found = comparison.systems[1].scores
     estimates = {}
     for cell in cells[1::2]:
-        estimates |= read_estimates(cell.folder / "estimates.npz")
+        estimates |= stored_predictions(cell.folder / "estimates.npz")
     for d, dimension in enumerate(("valence", "arousal")):
         each = [
             audmetric.concordance_cc(
@@ -163,9 +164,9 @@ def test_other_settings_in_the_same_folder_are_refused(tmp_path, collection):
 def test_hops_come_from_one_network(tmp_path, collection):
     cells = laid_out(HOPS, tmp_path)
     run(cells, collection)
-    recipe_hops = read_estimates(cells[0].folder / "estimates.npz")
-    half = read_estimates(cells[0].folder / "estimates-hop-0.5.npz")
-    longest = read_estimates(cells[0].folder / "estimates-hop-3.npz")
+    recipe_hops = stored_predictions(cells[0].folder / "estimates.npz")
+    half = stored_predictions(cells[0].folder / "estimates-hop-0.5.npz")
+    longest = stored_predictions(cells[0].folder / "estimates-hop-3.npz")
     for name, values in recipe_hops.items():
         # The recipe's hop for valence is 0.5 s; weights come back from their file.
         np.testing.assert_allclose(half[name][:, 0], values[:, 0], atol=1e-5)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     multiple=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Folder of JAMS estimates; each plugin in it is a system.",
+    help="Folder of JAMS estimates, each plugin in it being a system; or RUN of mer train, whose "
+    "held-out predictions are one.",
 )
 @click.option(
     "-o",
@@ -47,6 +48,13 @@ if TYPE_CHECKING:
     metavar="N",
     help="Worker processes.  [default: number of cores]",
 )
+@click.option(
+    "--folds-csv",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Fit global-mean and mean-trajectory on the other folds of the reference; the table is "
+    "that of mer train.",
+)
 @click.option("--unheard", is_flag=True, help="Score only songs that no system was trained on.")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings, failures and the table.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
@@ -54,13 +62,17 @@ def command(reference: str, plugins: tuple[str, ...], **options: Any) -> int:
     """Score plugins, or estimates in JAMS, against the human labels of a collection.
 
     CCC, PCC, RMSE and R2 come per song, pooled and over the songs' means, with 95 % intervals and
-    paired tests against the first system. Predictors that do not listen (global-mean,
-    mean-trajectory) are always in the table. What a plugin has done already is not done again.
+    paired tests against the first system; collections of quadrants give areas under the ROC curve.
+    Where several people rated each song, each of them against the others is a row of its own.
+    Predictors that do not listen (global-mean, mean-trajectory) are always in the table. What a
+    plugin has done already is not done again.
 
     \b
     Examples:
       mer evaluate --reference deam/ --plugin damff -o out/
       mer evaluate --reference deam/ --estimates mine/ --plugin damff -o out/ --json
+      mer evaluate --reference deam/ --estimates run/ --folds-csv songs.csv -o out/
+      mer evaluate --reference 4q/ --plugin damff --unheard -o out/
     """  # noqa: D301
     if not (plugins or options["estimates"]):
         raise click.UsageError("nothing to compare: give --plugin NAME or --estimates DIR")
@@ -89,6 +101,7 @@ def _systems(
     options: dict[str, Any],
     notes: list[str],
 ) -> list[System]:
+    from mer_plugins.evaluation.held_out import is_run, read_run
     from mer_plugins.evaluation.systems import (
         TRIVIAL,
         read_estimates,
@@ -100,6 +113,7 @@ def _systems(
     host = plugin_host()
     for name in (*plugins, *TRIVIAL):
         host.info(name)
+    by_folds = _fitted_by_folds(songs, options)
 
     def problem(shown: str, reason: str) -> None:
         _warn(notes, f"{shown}: {reason}")
@@ -108,15 +122,33 @@ def _systems(
         return _run(tracks, settings, options)
 
     def ran(name: str) -> System:
+        if name in by_folds:
+            return by_folds[name]
         folder = options["output"] / "estimates" / name
         return run_plugin(host, name, reference, songs, folder, run)
 
     systems = [ran(name) for name in dict.fromkeys(plugins)]
     for folder in options["estimates"]:
-        systems += read_estimates(host, folder, songs, problem)
+        if is_run(folder):
+            systems.append(read_run(folder, songs, problem))
+        else:
+            systems += read_estimates(host, folder, songs, problem)
     there = {system.name for system in systems}
     systems += [ran(name) for name in TRIVIAL if name not in there]
     return with_unique_names(systems)
+
+
+def _fitted_by_folds(songs: list[Song], options: dict[str, Any]) -> dict[str, System]:
+    """Fit what does not listen on the other folds of the reference, where there is a table."""
+    from mer_plugins.evaluation.held_out import fitted_by_folds
+    from mer_plugins.evaluation.systems import TRIVIAL
+    from mer_plugins.sequence.folds import read_folds
+
+    path: Path | None = options["folds_csv"]
+    if path is None:
+        return {}
+    table = read_folds(path)
+    return {name: fitted_by_folds(name, songs, table, path.name) for name in TRIVIAL}
 
 
 def _unheard_by_plugins(songs: list[Song], plugins: tuple[str, ...]) -> list[Song]:

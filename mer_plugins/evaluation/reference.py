@@ -1,23 +1,31 @@
-"""The songs of a labelled collection, their mean human curve on a grid of half seconds."""
+"""The songs of a labelled collection: their human curve on a grid of half seconds, or quadrant."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mer_plugins.collection import find_tracks
+from mer_plugins.collection import Track, find_tracks
 from mer_plugins.curves import EmotionCurve
 from mer_plugins.errors import JamsError, MerError
 from mer_plugins.jams_store import read
-from mer_plugins.labels import human_curve
+from mer_plugins.labels import (
+    group_within,
+    human_curve,
+    human_quadrant,
+    rater_curves,
+    song_ids,
+)
 from mer_plugins.time_grid import MAX_TIME_S, Intervals, intervals, on_grid
 from mer_plugins.trained_on import Identity, identity
 
 GRID_S = 0.5
+_UNLABELLED = Intervals(np.empty(0), np.empty(0), np.empty((0, 2)), GRID_S)
 Problem = Callable[[str, str], None]
 
 
@@ -27,7 +35,7 @@ class EvaluationError(MerError):
 
 @dataclass(frozen=True, eq=False)
 class Song:
-    """A recording with human labels.
+    """A recording with human labels: a curve, or else one of Russell's quadrants.
 
     Parameters
     ----------
@@ -36,7 +44,16 @@ class Song:
     audio : pathlib.Path
         The recording.
     labels : Intervals
-        The cells of the half-second grid that are labelled, values (valence, arousal) in [-1, 1].
+        The cells of the half-second grid that are labelled, values (valence, arousal) in [-1, 1];
+        none where there is only a quadrant.
+    quadrant : tuple of float, optional
+        The signs of valence and arousal, where there is no curve.
+    raters : sequence of sequence of Intervals
+        Of each group of two raters or more, each rater's labels on the half-second grid.
+    song_ids : frozenset of str
+        What a table of folds may call it.
+    group : str
+        Artist or series; empty if not known.
     identity : Identity
         What a list of songs that weights were trained on may call it by.
     """
@@ -44,11 +61,15 @@ class Song:
     name: str
     audio: Path
     labels: Intervals
+    quadrant: tuple[float, float] | None = None
+    raters: Sequence[Sequence[Intervals]] = ()
+    song_ids: frozenset[str] = frozenset()
+    group: str = ""
     identity: Identity = field(default_factory=Identity)
 
 
 def read_reference(collection: str, problem: Problem) -> list[Song]:
-    """Read every recording of a collection whose JAMS holds a human curve.
+    """Read every recording of a collection whose JAMS holds a human curve or quadrant.
 
     Parameters
     ----------
@@ -65,8 +86,8 @@ def read_reference(collection: str, problem: Problem) -> list[Song]:
     songs = list(_songs(collection, problem))
     if not songs:
         raise EvaluationError(
-            f"{collection}: no recording has a human curve (mood_thayer) in its JAMS: expected a "
-            "collection as `mer datasets import` makes it"
+            f"{collection}: no recording has a human curve (mood_thayer) or quadrant (tag_open) in "
+            "its JAMS: expected a collection as `mer datasets import` makes it"
         )
     return songs
 
@@ -93,12 +114,24 @@ def _songs(collection: str, problem: Problem) -> Iterator[Song]:
         if not track.jams.exists():
             continue
         try:
-            jams = read(track.jams)
-            curve = human_curve(jams)
-            labels = on_half_seconds(curve) if curve is not None else None
+            song = _song(collection, track, read(track.jams))
         except JamsError as exc:
             problem(track.name, f"left out, its labels cannot be read: {exc}")
             continue
-        if labels is not None and len(labels):
-            name = name_within(collection, track.audio)
-            yield Song(name, track.audio, labels, identity(jams))
+        if len(song.labels) or song.quadrant:
+            yield song
+
+
+def _song(collection: str, track: Track, jams: Mapping[str, Any]) -> Song:
+    curve = human_curve(jams)
+    groups = rater_curves(jams) if curve is not None else {}
+    return Song(
+        name_within(collection, track.audio),
+        track.audio,
+        _UNLABELLED if curve is None else on_half_seconds(curve),
+        human_quadrant(jams) if curve is None else None,
+        [list(map(on_half_seconds, found)) for found in groups.values() if len(found) > 1],
+        song_ids(track, jams),
+        group_within(jams),
+        identity(jams),
+    )

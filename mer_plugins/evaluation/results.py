@@ -10,10 +10,11 @@ from dataclasses import asdict
 from typing import Any
 
 from mer_plugins.curves import DIMENSIONS
-from mer_plugins.evaluation.comparison import AGGREGATIONS, Comparison, Scored
+from mer_plugins.evaluation.comparison import Comparison, Scored, with_curves, with_quadrants
 from mer_plugins.evaluation.leaks import Leak, leak_text
-from mer_plugins.evaluation.reference import GRID_S
+from mer_plugins.evaluation.reference import GRID_S, Song
 from mer_plugins.evaluation.statistics import LEVEL, METRICS, RESAMPLES, SEED
+from mer_plugins.ratings import QUADRANTS
 
 FORMAT = "mer-plugins evaluation 1"
 
@@ -26,12 +27,13 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
         "reference": {
             "collection": comparison.reference,
             "songs": len(songs),
+            "quadrants": len(with_quadrants(songs)),
             "frames": sum(len(song.labels) for song in songs),
             "grid_s": GRID_S,
         },
         "bootstrap": {"resamples": RESAMPLES, "seed": SEED, "level": LEVEL, "over": "songs"},
         "warnings": list(comparison.warnings),
-        "systems": [_system(scored, len(songs)) for scored in comparison.systems],
+        "systems": [_system(comparison, scored) for scored in comparison.systems],
         "tests": [_plain(asdict(test)) for test in comparison.tests],
     }
 
@@ -39,39 +41,54 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
 def per_song_csv(comparison: Comparison) -> str:
     """Return one row a system and song: intervals, then ``valence_ccc`` and so on; raw floats.
 
-    ``trained_on`` is ``song``, ``artist``, ``no``, or empty where it is not known.
+    ``trained_on`` is ``song``, ``artist``, ``no``, or empty where it is not known. Songs with a
+    quadrant have that and the means of the system's curve in place of scores.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = [f"{d}_{m}" for d in DIMENSIONS for m in METRICS]
-    writer.writerow(["system", "song", "frames", *names, "trained_on"])
+    means = [f"{d}_mean" for d in DIMENSIONS]
+    writer.writerow(["system", "song", "frames", *names, "trained_on", "quadrant", *means])
     writer.writerows(row for scored in comparison.systems for row in _rows(comparison, scored))
     return text.getvalue()
 
 
-def _system(scored: Scored, songs: int) -> dict[str, Any]:
+def _system(comparison: Comparison, scored: Scored) -> dict[str, Any]:
+    songs = len(comparison.songs)
     return {
         "name": scored.system.name,
         "source": scored.system.source,
+        "note": scored.note,
         "songs": len(scored.pairs),
+        "quadrants": len(scored.means),
+        "curves": scored.curves,
         "frames": scored.frames,
         "trained_on": _counts(scored.leak, songs),
         "flag": leak_text(scored.leak, songs),
         "per-song pcc undefined": scored.undefined,
         "scores": {
-            a: {d: {m: _plain(asdict(scored.scores[a, d, m])) for m in METRICS} for d in DIMENSIONS}
-            for a in AGGREGATIONS
+            a: {d: {m: _plain(asdict(scored.scores[a, d, m])) for m in metrics} for d in DIMENSIONS}
+            for a, metrics in comparison.aggregations.items()
+            if (a, DIMENSIONS[0], metrics[0]) in scored.scores
         },
     }
 
 
 def _rows(comparison: Comparison, scored: Scored) -> Iterator[list[object]]:
-    for song, row in zip(comparison.songs, scored.songs, strict=True):
-        pair = scored.pairs.get(song.name)
-        frames = 0 if pair is None else len(pair[0])
+    for song, row in zip(with_curves(comparison.songs), scored.songs, strict=True):
+        frames = sum(len(reference) for reference, _ in scored.pairs.get(song.name, ()))
         cells = ["" if math.isnan(x) else repr(float(x)) for x in row.ravel()]
-        heard = "" if scored.leak is None else scored.leak.of(song.name) or "no"
-        yield [scored.system.name, song.name, frames, *cells, heard]
+        yield [scored.system.name, song.name, frames, *cells, _heard(scored, song), "", "", ""]
+    nothing = [""] * len(DIMENSIONS) * len(METRICS)
+    for song in with_quadrants(comparison.songs):
+        means = map(float, scored.means.get(song.name, ()))
+        quadrant = next(name for name, signs in QUADRANTS.items() if signs == song.quadrant)
+        row = [scored.system.name, song.name, 0, *nothing, _heard(scored, song), quadrant, *means]
+        yield row + [""] * (len(nothing) + 7 - len(row))
+
+
+def _heard(scored: Scored, song: Song) -> str:
+    return "" if scored.leak is None else scored.leak.of(song.name) or "no"
 
 
 def _counts(leak: Leak | None, songs: int) -> dict[str, int] | None:

@@ -110,6 +110,36 @@ def weighted_means(counts: FloatArray, columns: FloatArray) -> FloatArray:
     return means
 
 
+def weighted_areas(
+    counts: FloatArray, positive: npt.NDArray[np.bool_], estimate: FloatArray
+) -> FloatArray:
+    """Return the area under the ROC curve, shape=(b,), of songs that count several times or never.
+
+    Parameters
+    ----------
+    counts : np.ndarray, shape=(b, songs)
+        How often each resample holds each song.
+    positive : np.ndarray of bool, shape=(songs,)
+        The reference.
+    estimate : np.ndarray, shape=(songs,)
+        As :func:`mer_plugins.agreement.area_under_curve`, whose value a row of ones gives.
+
+    Returns
+    -------
+    np.ndarray, shape=(b,)
+        nan where a resample lacks one kind.
+    """
+    order = np.argsort(estimate, kind="stable")
+    ties = np.flatnonzero(np.diff(estimate[order], prepend=-np.inf))
+    ordered = counts[:, order]
+    above = np.add.reduceat(ordered * positive[order], ties, axis=1)
+    below = np.add.reduceat(ordered * ~positive[order], ties, axis=1)
+    won = above * (below.cumsum(axis=1) - below / 2)
+    with np.errstate(invalid="ignore"):
+        areas: FloatArray = won.sum(axis=1) / (above.sum(axis=1) * below.sum(axis=1))
+    return areas
+
+
 def interval(resampled: FloatArray, level: float = LEVEL) -> tuple[FloatArray, FloatArray]:
     """Return the percentile interval over the first axis; resamples without a score are left out.
 

@@ -22,7 +22,7 @@ from mer_plugins.evaluation.reference import EvaluationError, Problem, Song
 from mer_plugins.folders import JAMS_SUFFIX
 from mer_plugins.host import PluginHost
 from mer_plugins.jams_store import from_annotation, read
-from mer_plugins.mood import part, plugin_of
+from mer_plugins.mood import is_by_program, part, plugin_of
 from mer_plugins.mood_reader import labelled
 from mer_plugins.time_grid import Intervals, intervals
 
@@ -185,11 +185,7 @@ def as_it_stands(annotation: dict[str, Any]) -> Intervals:
 
 def _estimates(jams: Mapping[str, Any], folder: Path) -> list[tuple[str, dict[str, Any]]]:
     found = list(labelled(jams))
-    by_program = [
-        (label, annotation)
-        for label, annotation in found
-        if part(annotation, "annotation_metadata").get("data_source") == "program"
-    ]
+    by_program = [(label, annotation) for label, annotation in found if is_by_program(annotation)]
     return by_program or [(folder.resolve().name, annotation) for _, annotation in found[:1]]
 
 

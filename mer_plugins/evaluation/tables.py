@@ -4,35 +4,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 from rich.table import Table
 
 from mer_plugins.curves import DIMENSIONS
-from mer_plugins.evaluation.comparison import AGGREGATIONS, Comparison, Score, Scored
+from mer_plugins.evaluation.comparison import Comparison, Scored, with_curves, with_quadrants
 from mer_plugins.evaluation.leaks import leak_text
-from mer_plugins.evaluation.statistics import METRICS, RESAMPLES
+from mer_plugins.evaluation.scoring import AGGREGATIONS, AUC, QUADRANTS, Score
+from mer_plugins.evaluation.statistics import RESAMPLES
 
-SHOWN = {"ccc": "CCC", "pcc": "PCC", "rmse": "RMSE", "r2": "R2"}
+SHOWN = {"ccc": "CCC", "pcc": "PCC", "rmse": "RMSE", "r2": "R2", "auc": "AUC"}
 _LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
 _LATEX |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
 Rows = list[list[str]]
+_CURVES = (
+    "Per-song: mean over songs of the score in each; pooled: over all half seconds; song-level: "
+    "over the songs' means."
+)
+_QUADRANTS = (
+    "Quadrants: area under the ROC curve of the songs' mean valence against V+ and V-, of mean "
+    "arousal against A+ and A-."
+)
 
 
-def headings() -> list[str]:
+def headings(comparison: Comparison) -> list[str]:
     """Return the headings of :func:`rows`."""
-    return ["system", "scores", "dimension", *(SHOWN[m] for m in METRICS), "notes"]
+    return ["system", "scores", "dimension", *(SHOWN[m] for m in _metrics(comparison)), "notes"]
 
 
 def rows(comparison: Comparison) -> Rows:
     """Return one row of texts a system, aggregation and dimension; intervals are 95 %."""
     found = []
-    for aggregation in AGGREGATIONS:
-        for scored in comparison.systems:
-            for dimension in DIMENSIONS:
-                cells = [shown(scored.scores[aggregation, dimension, m]) for m in METRICS]
-                note = "; ".join(_notes(comparison, scored, aggregation, dimension))
-                found.append([scored.system.name, aggregation, dimension, *cells, note])
+    for aggregation, scored, dimension in product(
+        comparison.aggregations, comparison.systems, DIMENSIONS
+    ):
+        scores = [scored.scores.get((aggregation, dimension, m)) for m in _metrics(comparison)]
+        if any(scores):
+            cells = [shown(score) if score else "" for score in scores]
+            note = "; ".join(_notes(comparison, scored, aggregation, dimension))
+            found.append([scored.system.name, aggregation, dimension, *cells, note])
     return found
+
+
+def _metrics(comparison: Comparison) -> list[str]:
+    return list(dict.fromkeys(m for metrics in comparison.aggregations.values() for m in metrics))
 
 
 def shown(score: Score) -> str:
@@ -49,11 +65,12 @@ def test_rows(comparison: Comparison) -> Rows:
     return [
         [
             f"{test.system} - {test.against}",
-            f"per-song {test.dimension} {SHOWN[test.metric]}",
+            f"{'quadrants' if test.metric == AUC else 'per-song'} {test.dimension} "
+            f"{SHOWN[test.metric]}",
             str(test.songs),
             shown(test.difference),
-            _p(test.wilcoxon_p_holm),
-            _p(test.t_p_holm),
+            "" if test.metric == AUC else _p(test.wilcoxon_p_holm),
+            "" if test.metric == AUC else _p(test.t_p_holm),
         ]
         for test in comparison.tests
     ]
@@ -64,23 +81,28 @@ TEST_HEADINGS = ("systems", "score", "songs", "mean difference", "Wilcoxon p (Ho
 
 def terminal_tables(comparison: Comparison) -> tuple[Table, Table]:
     """Lay out the scores and the tests for a terminal."""
-    return _rich(headings(), rows(comparison)), _rich(TEST_HEADINGS, test_rows(comparison))
+    return _rich(headings(comparison), rows(comparison)), _rich(
+        TEST_HEADINGS, test_rows(comparison)
+    )
 
 
 def caption(comparison: Comparison) -> str:
     """Tell in two sentences what the numbers are."""
-    frames = sum(len(song.labels) for song in comparison.songs)
+    curves, quadrants = with_curves(comparison.songs), with_quadrants(comparison.songs)
+    frames = sum(len(song.labels) for song in curves)
+    counts = f"{len(curves)} songs, {frames} labelled half seconds" if curves else ""
+    marked = f"{len(quadrants)} songs with quadrants" if quadrants else ""
+    rules = [_CURVES] * bool(curves) + [_QUADRANTS] * bool(quadrants)
     return (
-        f"{len(comparison.songs)} songs, {frames} labelled half seconds; 95 % intervals from "
-        f"{RESAMPLES} bootstraps over songs. Per-song: mean over songs of the score in each; "
-        "pooled: over all half seconds; song-level: over the songs' means."
+        f"{'; '.join(filter(None, (counts, marked)))}; 95 % intervals from {RESAMPLES} bootstraps "
+        f"over songs. {' '.join(rules)}"
     )
 
 
 def markdown(comparison: Comparison) -> str:
     """Return both tables as Markdown."""
     parts = [caption(comparison), *(f"Warning: {text}" for text in comparison.warnings)]
-    parts.append(_pipe(headings(), rows(comparison)))
+    parts.append(_pipe(headings(comparison), rows(comparison)))
     if comparison.tests:
         parts.append(_pipe(TEST_HEADINGS, test_rows(comparison)))
     return "\n\n".join(parts) + "\n"
@@ -89,8 +111,9 @@ def markdown(comparison: Comparison) -> str:
 def latex(comparison: Comparison) -> str:
     """Return the scores as a ``tabular`` of plain LaTeX, without packages."""
     lines = [f"% {caption(comparison)}", *(f"% Warning: {text}" for text in comparison.warnings)]
-    lines += [r"\begin{tabular}{lllrrrrl}", r"\hline"]
-    table = [headings(), *rows(comparison)]
+    columns = f"lll{'r' * len(_metrics(comparison))}l"
+    lines += [rf"\begin{{tabular}}{{{columns}}}", r"\hline"]
+    table = [headings(comparison), *rows(comparison)]
     body = [" & ".join(map(_escaped, row)) + r" \\" for row in table]
     lines += [body[0], r"\hline", *body[1:], r"\hline", r"\end{tabular}"]
     return "\n".join(lines) + "\n"
@@ -99,11 +122,19 @@ def latex(comparison: Comparison) -> str:
 def _notes(
     comparison: Comparison, scored: Scored, aggregation: str, dimension: str
 ) -> Iterator[str]:
-    undefined = scored.undefined[dimension]
+    if scored.note:
+        yield scored.note
+    undefined, is_quadrants = scored.undefined[dimension], aggregation == QUADRANTS
     if aggregation == AGGREGATIONS[0] and undefined:
-        yield f"PCC undefined in {undefined} of {len(scored.pairs)} songs"
-    if len(scored.pairs) < len(comparison.songs):
-        yield f"{len(scored.pairs)} of {len(comparison.songs)} songs"
+        kind = "songs" if scored.curves == len(scored.pairs) else "raters' curves"
+        yield f"PCC undefined in {undefined} of {scored.curves} {kind}"
+    kept, known = (
+        (with_quadrants(comparison.songs), scored.means)
+        if is_quadrants
+        else (with_curves(comparison.songs), scored.pairs)
+    )
+    if len(known) < len(kept):
+        yield f"{len(known)} of {len(kept)} songs"
     if leak := leak_text(scored.leak, len(comparison.songs)):
         yield leak
 

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import torch
 
+from mer_plugins.curves import FloatArray
 from mer_plugins.errors import MerError
+from mer_plugins.evaluation.held_out import stored_predictions
 from mer_plugins.host import PluginHost, load_factory
 from mer_plugins.sequence import run_folder
 from mer_plugins.sequence.excerpts import LabelledTrack
@@ -201,10 +203,10 @@ def complete_folds(cells: Sequence[Cell]) -> list[int]:
     return sorted({cell.fold for cell in cells} - undone)
 
 
-def estimates_of(cells: Sequence[Cell], folds: Sequence[int], file: str) -> Estimates:
+def estimates_of(cells: Sequence[Cell], folds: Sequence[int], file: str) -> dict[str, FloatArray]:
     """Read what the cells of one row predicted for the songs of these folds."""
-    found: Estimates = {}
+    found: dict[str, FloatArray] = {}
     for cell in cells:
         if cell.fold in folds:
-            found |= run_folder.read_estimates(cell.folder / file)
+            found |= stored_predictions(cell.folder / file)
     return found

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-import numpy as np
-
-from mer_plugins.curves import FloatArray
 from mer_plugins.errors import MerError
 from mer_plugins.evaluation.comparison import Comparison, compare, match_system
+from mer_plugins.evaluation.held_out import from_start
 from mer_plugins.evaluation.reference import Song, read_reference
 from mer_plugins.evaluation.systems import System
 from mer_plugins.reproduction.cells import Cell, complete_folds, estimates_of, hop_file
 from mer_plugins.studies import COLUMNS, Study
-from mer_plugins.time_grid import Intervals
 
 TESTED = tuple(dict.fromkeys(metric for _, metric in COLUMNS))
 _ESTIMATES = "estimates.npz"
@@ -71,14 +68,9 @@ def _systems(study: Study, cells: Sequence[Cell], folds: Sequence[int]) -> list[
 def _system(label: str, cells: Sequence[Cell], folds: Sequence[int], file: str) -> System:
     segment_s = cells[0].plan.recipe.features.segment_s
     found = estimates_of(cells, folds, file)
-    curves = {name: _intervals(values, segment_s) for name, values in found.items()}
+    curves = {name: from_start(values, segment_s) for name, values in found.items()}
     source = f"{cells[0].row.plugin}, {cells[0].plan.data['recipe']}, folds {list(folds)}"
     return System(label, source, curves)
-
-
-def _intervals(values: FloatArray, segment_s: float) -> Intervals:
-    starts = np.arange(len(values)) * segment_s
-    return Intervals(starts, starts + segment_s, values, segment_s)
 
 
 def not_significant(comparison: Comparison, level: float = 0.05) -> Mapping[str, set[int]]:
@@ -88,6 +80,8 @@ def not_significant(comparison: Comparison, level: float = 0.05) -> Mapping[str,
     """
     found: dict[str, set[int]] = {}
     for test in comparison.tests:
+        if (test.dimension, test.metric) not in COLUMNS:
+            continue
         column = COLUMNS.index((test.dimension, test.metric))
         if not test.t_p_holm <= level:
             found.setdefault(test.system, set()).add(column)

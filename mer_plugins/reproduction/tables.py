@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mer_plugins.evaluation.comparison import AGGREGATIONS, Comparison
+from mer_plugins.evaluation.comparison import Comparison
+from mer_plugins.evaluation.scoring import AGGREGATIONS
 from mer_plugins.evaluation.tables import SHOWN
 from mer_plugins.reproduction.scoring import not_significant
 from mer_plugins.studies import COLUMNS, Study

@@ -8,11 +8,10 @@ one may still teach by its quadrant, a ``tag_open`` annotation of the value ``Q1
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +22,13 @@ from mer_plugins.collection import Track, find_tracks
 from mer_plugins.errors import MerError
 from mer_plugins.fingerprints import audio_digest
 from mer_plugins.jams_store import read
-from mer_plugins.labels import group_within, human_curve, on_grid, song_ids
-from mer_plugins.ratings import QUADRANT_NAMESPACE, QUADRANTS
+from mer_plugins.labels import (
+    group_within,
+    human_curve,
+    human_quadrant,
+    on_grid,
+    song_ids,
+)
 from mer_plugins.sequence.excerpts import LabelledTrack, Segments
 from mer_plugins.sequence.feature_cache import FeatureCache
 from mer_plugins.sequence.folds import DataError
@@ -138,7 +142,7 @@ def _labelled(track: Track, loader: FeatureLoader) -> LabelledTrack | None:
     if not track.jams.exists():
         return None
     jams = read(track.jams)
-    curve, quadrant = human_curve(jams), _quadrant(jams)
+    curve, quadrant = human_curve(jams), human_quadrant(jams)
     if curve is None and quadrant is None:
         return None
     segments = loader.segments(track.audio)
@@ -159,15 +163,3 @@ def _labelled(track: Track, loader: FeatureLoader) -> LabelledTrack | None:
         copies=loader.copies(track.audio),
         identity=identity(jams, audio_digest(track.audio)),
     )
-
-
-def _quadrant(jams: Mapping[str, Any]) -> tuple[float, float] | None:
-    annotations = [a for a in jams.get("annotations") or [] if isinstance(a, dict)]
-    for annotation in annotations:
-        is_tag = annotation.get("namespace") == QUADRANT_NAMESPACE
-        data = annotation.get("data") if is_tag else None
-        for observation in data if isinstance(data, list) else []:
-            value = observation.get("value") if isinstance(observation, dict) else None
-            if isinstance(value, str) and value in QUADRANTS:
-                return QUADRANTS[value]
-    return None

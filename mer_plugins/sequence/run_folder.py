@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -143,17 +142,6 @@ def write_estimates(path: Path, estimates: Mapping[str, npt.NDArray[np.float64]]
     lengths = np.array([len(values) for values in estimates.values()], dtype=np.int64)
     values = np.concatenate([*estimates.values(), np.zeros((0, 2))])
     np.savez_compressed(path, names=names, lengths=lengths, values=values)
-
-
-def read_estimates(path: Path) -> dict[str, npt.NDArray[np.float64]]:
-    """Read what :func:`write_estimates` wrote; RunError if the file is damaged or missing."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            names, lengths, values = (file[key] for key in ("names", "lengths", "values"))
-        parts = np.split(values, np.cumsum(lengths)[:-1])
-        return dict(zip(map(str, names), parts, strict=True))
-    except (OSError, ValueError, KeyError, BadZipFile) as exc:
-        raise RunError(f"{path}: holds no predictions of a run ({exc})") from exc
 
 
 def plot_epochs(path: Path, rows: Sequence[Row]) -> None:

@@ -1,19 +1,19 @@
 """Scores of a trained model on recordings it was not trained on; every name says its aggregation.
 
 ``pooled`` is over all labelled half seconds of all songs, ``per-song`` the mean over songs of the
-value in each, ``song-level`` over the songs' mean values. Moments have ddof 0.
+value in each, ``song-level`` over the songs' mean values, all as :mod:`mer_plugins.aggregation`
+has them: songs with a single label take no part in ``per-song``.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
-from mer_plugins.agreement import ccc, is_constant, r2, rmse
+from mer_plugins.aggregation import Pair, defined_mean, pooled, score, song_level
+from mer_plugins.agreement import area_under_curve
 from mer_plugins.curves import DIMENSIONS
 from mer_plugins.sequence.excerpts import LabelledTrack
 
@@ -30,13 +30,14 @@ def song_scores(track: LabelledTrack, estimate: Array) -> dict[str, float | str]
     estimate : np.ndarray, shape=(t, 2)
         (valence, arousal).
     """
-    reference, found = track.labels[track.mask].astype(np.float64), estimate[track.mask]
-    row: dict[str, float | str] = {"song": track.name, "frames": float(len(reference))}
+    pair = _pair(track, estimate)
+    scores = score(*pair)
+    row: dict[str, float | str] = {"song": track.name, "frames": float(len(pair[0]))}
     for d, dimension in enumerate(DIMENSIONS):
-        row[f"{dimension} reference mean"] = float(reference[:, d].mean())
-        row[f"{dimension} estimate mean"] = float(found[:, d].mean())
-        row[f"{dimension} ccc"] = concordance(reference[:, d], found[:, d])
-        row[f"{dimension} rmse"] = rmse(reference[:, d], found[:, d])
+        row[f"{dimension} reference mean"] = float(pair[0][:, d].mean())
+        row[f"{dimension} estimate mean"] = float(pair[1][:, d].mean())
+        for metric in ("ccc", "rmse"):
+            row[f"{dimension} {metric}"] = scores[f"{dimension} {metric}"]
     return row
 
 
@@ -60,41 +61,20 @@ def collection_scores(
 def _curve_scores(
     tracks: Sequence[LabelledTrack], estimates: Mapping[str, Array]
 ) -> dict[str, float]:
-    rows = [song_scores(track, estimates[track.name]) for track in tracks]
-    reference = np.concatenate([track.labels[track.mask] for track in tracks]).astype(np.float64)
-    estimate = np.concatenate([estimates[track.name][track.mask] for track in tracks])
+    pairs = [_pair(track, estimates[track.name]) for track in tracks]
+    rows = [score(*pair) for pair in pairs]
+    found = pooled(pairs) | song_level(pairs)
     scores = {}
-    for d, dimension in enumerate(DIMENSIONS):
-        means = [np.array([row[f"{dimension} {of} mean"] for row in rows], float) for of in _SIDES]
-        scores[f"pooled {dimension} ccc"] = concordance(reference[:, d], estimate[:, d])
-        scores[f"pooled {dimension} rmse"] = rmse(reference[:, d], estimate[:, d])
-        scores[f"song-level {dimension} ccc"] = concordance(*means)
-        scores[f"song-level {dimension} r2"] = determination(*means)
+    for dimension in DIMENSIONS:
+        for name in ("pooled {} ccc", "pooled {} rmse", "song-level {} ccc", "song-level {} r2"):
+            scores[name.format(dimension)] = found[name.format(dimension)]
         for metric in ("ccc", "rmse"):
-            column = [float(row[f"{dimension} {metric}"]) for row in rows]
-            scores[f"per-song {dimension} {metric}"] = float(np.mean(column))
+            column = np.array([row[f"{dimension} {metric}"] for row in rows])
+            # One label is no curve; CCC is undefined there, and RMSE would be of a level.
+            column[[len(reference) < 2 for reference, _ in pairs]] = np.nan
+            scores[f"per-song {dimension} {metric}"] = defined_mean(column)
     return scores
 
 
-_SIDES = ("reference", "estimate")
-
-
-def concordance(reference: Array, estimate: Array) -> float:
-    """Concordance; of a single value, 1 if it is equal and else 0, so that its song counts."""
-    if len(reference) == 1:
-        return float(reference[0] == estimate[0])
-    return ccc(reference, estimate)
-
-
-def determination(reference: Array, estimate: Array) -> float:
-    """Coefficient of determination, 1 - residual / total; NaN for a constant reference."""
-    return math.nan if is_constant(reference) else r2(reference, estimate)
-
-
-def area_under_curve(positive: npt.NDArray[np.bool_], estimate: Array) -> float:
-    """Area under the ROC curve, by ranks (Mann and Whitney); NaN if all are of one kind."""
-    n, p = len(positive), int(positive.sum())
-    if p in (0, n):
-        return math.nan
-    ranks = rankdata(estimate)
-    return float((ranks[positive].sum() - p * (p + 1) / 2) / (p * (n - p)))
+def _pair(track: LabelledTrack, estimate: Array) -> Pair:
+    return track.labels[track.mask].astype(np.float64), estimate[track.mask]

@@ -1,0 +1,66 @@
+"""Which annotations are by people, and which by a program of whatever maker."""
+
+from __future__ import annotations
+
+import pytest
+
+from mer_plugins.labels import human_curve, human_quadrant, rater_curves
+
+
+def annotation(value, source="", tools="", namespace="mood_thayer", annotator=None, **sandbox):
+    metadata = {"data_source": source, "annotation_tools": tools, "annotator": annotator or {}}
+    row = {"time": 0.0, "duration": 0.5, "value": value, "confidence": None}
+    return {
+        "namespace": namespace,
+        "annotation_metadata": metadata,
+        "data": [row],
+        "sandbox": sandbox,
+    }
+
+
+BY_PROGRAMS = [
+    {"source": "program"},
+    {"source": "Program "},
+    {"source": "program", "tools": "another tool 2.0"},
+    {"tools": "Essentia 2.1"},
+    {"tools": "mer-plugins 0.1 / damff 1.1"},
+    {"checkpoint": "model.pt"},
+    {"plugin": "damff", "fingerprint": "0a"},
+]
+BY_PEOPLE = [
+    {},
+    {"source": "crowdsource"},
+    {"source": "expert human", "tools": "Sonic Visualiser 4"},
+    {"source": "manual annotation", "model": "Russell"},
+    {"tools": "Sonic Visualiser 4"},
+]
+
+
+@pytest.mark.parametrize("words", BY_PROGRAMS)
+def test_curves_by_programs_are_no_labels(words):
+    program, human = annotation([0.9, 0.9], **words), annotation([0.1, 0.2], "crowdsource")
+    assert human_curve({"annotations": [program]}) is None
+    assert human_curve({"annotations": [program, human]}).valence[0] == 0.1
+
+
+@pytest.mark.parametrize("words", BY_PEOPLE)
+def test_curves_by_people_are(words):
+    assert human_curve({"annotations": [annotation([0.1, 0.2], **words)]}).arousal[0] == 0.2
+
+
+def test_quadrants_by_programs_are_no_labels():
+    tagger = annotation("Q1", "program", namespace="tag_open")
+    editor = annotation("Q3", "expert human", namespace="tag_open")
+    assert human_quadrant({"annotations": [tagger, editor]}) == (-1, -1)
+    assert human_quadrant({"annotations": [tagger]}) is None
+
+
+def test_raters_have_an_id_and_are_grouped():
+    def by(rater, group="", **sandbox):
+        return annotation([0, 0], "crowdsource", annotator={"id": rater, "group": group}, **sandbox)
+
+    mean = annotation([0, 0], "crowdsource", annotator={"name": "mean"})
+    program = annotation([0, 0], "program", annotator={"id": "x"})
+    static = by("3", kind="static")
+    found = rater_curves({"annotations": [mean, by("1"), by("2"), by("3", "b"), static, program]})
+    assert {group: len(curves) for group, curves in found.items()} == {"": 2, "b": 1}
