@@ -81,9 +81,11 @@ def command(reference: str, plugins: tuple[str, ...], **options: Any) -> int:
 
     notes: list[str] = []
     songs = read_reference(reference, lambda shown, reason: _warn(notes, f"{shown}: {reason}"))
+    # Before songs are left out: predictors that do not listen may know those.
+    by_folds = _fitted_by_folds(songs, options)
     if options["unheard"]:
         songs = _unheard_by_plugins(songs, plugins)
-    systems = _systems(reference, songs, plugins, options, notes)
+    systems = _systems(reference, songs, plugins, by_folds, options, notes)
     songs = _without_leaks(songs, systems, options, notes)
     comparison = _compared(reference, songs, systems, notes)
     write(comparison, options["output"])
@@ -98,6 +100,7 @@ def _systems(
     reference: str,
     songs: list[Song],
     plugins: tuple[str, ...],
+    by_folds: dict[str, System],
     options: dict[str, Any],
     notes: list[str],
 ) -> list[System]:
@@ -113,7 +116,6 @@ def _systems(
     host = plugin_host()
     for name in (*plugins, *TRIVIAL):
         host.info(name)
-    by_folds = _fitted_by_folds(songs, options)
 
     def problem(shown: str, reason: str) -> None:
         _warn(notes, f"{shown}: {reason}")

@@ -1,0 +1,133 @@
+"""Every system on every test set, in one page: ``docs/results/leaderboard.md``.
+
+    python benchmarks/leaderboard.py --deam CLIPS --folds-csv songs.csv --quadrants 4q \\
+        --vgmidi vgmidi --years RUN --years RUN -o out docs/results/leaderboard.md
+
+Each board is one ``mer evaluate``, which does nothing twice. On the first three only songs count
+that no system was trained on; a run of ``--years`` was trained with a table whose one fold is a
+year, and is scored on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SYSTEMS = ("damff", "bcrsn", "crnn", "dnn", "mcrnn", "ridge-librosa")
+DIMENSIONS = ("arousal", "valence")
+Cells = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Board:
+    """One test set: a heading, what `mer evaluate` gets, and which scores are shown."""
+
+    name: str
+    title: str
+    words: tuple[str, ...]
+    shown: tuple[tuple[str, str], ...]
+
+
+CURVES = (("pooled", "ccc"), ("song-level", "pcc"), ("song-level", "r2"), ("per-song", "pcc"))
+LEVELS = CURVES[:3]
+TITLES = {"ccc": "CCC", "pcc": "r", "r2": "R2"}
+
+
+def boards(options: argparse.Namespace) -> Iterator[Board]:
+    """Yield the boards for which there is data."""
+    plugins = [word for name in (*SYSTEMS, *options.also) for word in ("--plugin", name)]
+    unheard = (*plugins, "--unheard")
+    if options.deam:
+        folds = ("--folds-csv", options.folds_csv) if options.folds_csv else ()
+        words = ("--reference", options.deam, *folds, *unheard)
+        yield Board("deam", "DEAM clips, by artists that no system was trained on", words, LEVELS)
+    if options.years:
+        runs = [word for run in options.years for word in ("--estimates", run)]
+        words = ("--reference", options.deam, *runs)
+        title = "DEAM clips of one collection year, trained on the other"
+        yield Board("years", title, words, LEVELS)
+    if options.vgmidi:
+        words = ("--reference", options.vgmidi, *unheard)
+        yield Board("vgmidi", "VGMIDI, whole pieces of series not trained on", words, CURVES)
+    if options.quadrants:
+        words = ("--reference", options.quadrants, *unheard)
+        yield Board("4q", "4Q, by artists that no system was trained on", words, ())
+
+
+def evaluate(board: Board, folder: Path) -> dict:
+    """Run `mer evaluate`, or take what it has written for the very same words."""
+    target, asked = folder / board.name, folder / f"{board.name}.json"
+    words = list(board.words)
+    if not (asked.exists() and json.loads(asked.read_text()) == words):
+        mer = str(Path(sys.executable).with_name("mer"))
+        subprocess.run([mer, "evaluate", *words, "-o", str(target)], check=True)
+        asked.write_text(json.dumps(words))
+    return json.loads((target / "results.json").read_text())
+
+
+def page(found: list[tuple[Board, dict]]) -> str:
+    """Return the page."""
+    parts = [
+        "# Leaderboard\n\nMade by one command (below) from `results.json` of `mer evaluate`; "
+        "95 % intervals over songs in brackets. Each board says what nobody was trained on."
+    ]
+    for board, results in found:
+        reference = results["reference"]
+        parts.append(f"## {board.title}\n\n{reference['songs']} songs.")
+        rows = [row(board, system) for system in results["systems"]]
+        heads = list(rows[0])
+        lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *(list(r.values()) for r in rows)]
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def row(board: Board, system: dict) -> Cells:
+    """Return one system's cells, by heading."""
+    cells = {"system": system["name"]}
+    for aggregation, metric in board.shown:
+        for dimension in DIMENSIONS:
+            score = system["scores"][aggregation][dimension][metric]
+            cells[f"{aggregation} {TITLES[metric]}, {dimension}"] = shown(score)
+    if not board.shown:
+        for dimension in DIMENSIONS:
+            cells[f"area under the curve, {dimension}"] = shown(system["areas"][dimension])
+    return cells
+
+
+def shown(score: dict) -> str:
+    """Return a score with its interval."""
+    if score["value"] is None:
+        return "undefined"
+    if score["low"] is None:
+        return f"{score['value']:.3f}"
+    return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
+
+
+def main() -> None:
+    """Evaluate and write the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--deam", metavar="CLIPS", help="collection of DEAM clips")
+    parser.add_argument("--folds-csv", metavar="FILE", help="folds for the trivial predictors")
+    parser.add_argument("--quadrants", metavar="COLLECTION", help="4Q, imported")
+    parser.add_argument("--vgmidi", metavar="COLLECTION", help="VGMIDI, imported")
+    parser.add_argument("--years", action="append", default=[], metavar="RUN")
+    parser.add_argument("--also", action="append", default=[], metavar="PLUGIN")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    parser.add_argument("markdown", type=Path, metavar="FILE.md")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    found = [(board, evaluate(board, options.output)) for board in boards(options)]
+    command = f"python benchmarks/leaderboard.py {' '.join(sys.argv[1:])}"
+    options.markdown.parent.mkdir(parents=True, exist_ok=True)
+    options.markdown.write_text(f"{page(found)}\n```\n{command}\n```\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
