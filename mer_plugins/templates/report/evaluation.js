@@ -16,7 +16,9 @@ function chosen(id) {
 }
 
 function shown(score) {
-  return score === null ? "undefined" : score.toFixed(3).replace("-", "\u2212");
+  // No minus before a nought.
+  const text = score?.toFixed(3).replace(/^-(?=[0.]+$)/, "").replace("-", "\u2212");
+  return text ?? "undefined";
 }
 
 function fill(id, values, texts = values) {
