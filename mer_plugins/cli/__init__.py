@@ -24,6 +24,10 @@ _COMMANDS = {
     ),
     "export": ("mer_plugins.cli.export", "Write curves as CSV, subtitles, layers or labels."),
     "extract": ("mer_plugins.cli.extract", "Annotate recordings with valence and arousal."),
+    "new-plugin": (
+        "mer_plugins.cli.new_plugin",
+        "Write a plugin package that works, to start from.",
+    ),
     "plot": ("mer_plugins.cli.plot", "Draw the emotion curves of a JAMS file or a recording."),
     "plugins": ("mer_plugins.cli.plugins", "List the plugins of this environment."),
     "status": ("mer_plugins.cli.status", "Tell which tracks are done, stale, failed, missing."),
