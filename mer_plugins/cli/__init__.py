@@ -16,6 +16,7 @@ USAGE_ERROR = 2
 INTERRUPTED = 130
 
 _COMMANDS = {
+    "completions": ("mer_plugins.cli.completions", "Let a shell complete commands with Tab."),
     "datasets": ("mer_plugins.cli.datasets", "Turn labelled data sets into collections of JAMS."),
     "doctor": ("mer_plugins.cli.doctor", "Check this installation and say what to do."),
     "evaluate": (
