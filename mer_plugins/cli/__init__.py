@@ -16,6 +16,7 @@ USAGE_ERROR = 2
 INTERRUPTED = 130
 
 _COMMANDS = {
+    "completions": ("mer_plugins.cli.completions", "Let a shell complete commands with Tab."),
     "datasets": ("mer_plugins.cli.datasets", "Turn labelled data sets into collections of JAMS."),
     "doctor": ("mer_plugins.cli.doctor", "Check this installation and say what to do."),
     "evaluate": (
@@ -25,6 +26,10 @@ _COMMANDS = {
     "export": ("mer_plugins.cli.export", "Write curves as CSV, subtitles, layers or labels."),
     "extract": ("mer_plugins.cli.extract", "Annotate recordings with valence and arousal."),
     "listen": ("mer_plugins.cli.listen", "Tell valence and arousal while the music plays."),
+    "new-plugin": (
+        "mer_plugins.cli.new_plugin",
+        "Write a plugin package that works, to start from.",
+    ),
     "plot": ("mer_plugins.cli.plot", "Draw the emotion curves of a JAMS file or a recording."),
     "plugins": ("mer_plugins.cli.plugins", "List the plugins of this environment."),
     "report": (
