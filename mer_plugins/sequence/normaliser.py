@@ -42,7 +42,7 @@ class Normaliser:
     @classmethod
     def of(cls, mean: npt.NDArray[np.float32], std: npt.NDArray[np.float32]) -> Normaliser:
         """Make it of a checkpoint's arrays."""
-        return cls(torch.from_numpy(mean), torch.from_numpy(std))
+        return cls(*(torch.tensor(values, dtype=torch.float32) for values in (mean, std)))
 
     def __call__(self, segments: Tensor) -> Tensor:
         """Normalise segments, shape=(..., f, n)."""
