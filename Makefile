@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 SOURCES := pyproject.toml constraints.txt
 
+AUDIT := $(VENV)/audit
 SECONDS ?= 300
 
-.PHONY: demo test lint types check collection soak clean
+.PHONY: demo test lint types audit check collection soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mer-extract --plugin damff examples/collection --log-json $(VENV)/demo.jsonl
@@ -24,7 +25,10 @@ lint: $(VENV)/.installed-test
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
-check: test lint types
+audit: $(AUDIT)/.installed
+	$(AUDIT)/bin/python .ci/audit.py
+
+check: test lint types audit
 
 collection:
 	$(PYTHON) examples/make_collection.py --out examples/collection
@@ -44,4 +48,10 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(PIP) install -q -c constraints.txt -e '.[test]'
+	@touch $@
+
+# Apart from the tests' environment, whose releases it judges.
+$(AUDIT)/.installed: constraints.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install -q -c constraints.txt pip-audit
 	@touch $@
