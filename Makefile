@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 SOURCES := pyproject.toml constraints.txt
 
+AUDIT := $(VENV)/audit
 SECONDS ?= 300
 
 PYTHONS ?= 3.10 3.12 3.13
@@ -29,10 +30,10 @@ lint: $(VENV)/.installed-test
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
-audit: .venv-audit/.installed
-	.venv-audit/bin/python .ci/audit.py
+audit: $(AUDIT)/.installed
+	$(AUDIT)/bin/python .ci/audit.py
 
-check: test lint types
+check: test lint types audit
 
 collection:
 	$(PYTHON) examples/make_collection.py --out examples/collection
@@ -54,8 +55,8 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(PIP) install -q -c constraints.txt -e '.[test]'
 	@touch $@
 
-# A tool with many requirements of its own, which must not be among the project's.
-.venv-audit/.installed:
-	$(PYTHON) -m venv .venv-audit
-	.venv-audit/bin/python -m pip install -q 'pip-audit>=2.7'
+# Apart from the tests' environment, whose releases it judges.
+$(AUDIT)/.installed: constraints.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install -q -c constraints.txt pip-audit
 	@touch $@

@@ -93,6 +93,7 @@ def load_state(folder: Path) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         return state
+    # torch tells of damage by many kinds of error, and documents none.
     except Exception as exc:
         raise RunError(f"{path}: cannot be read: delete it to begin this part again") from exc
 
@@ -175,6 +176,7 @@ def versions() -> dict[str, str]:
 def git_commit() -> str:
     """Return the commit this code was run from, with ``-dirty`` if changed; empty if unknown."""
     try:
+        # git is looked up in PATH, as the person who trains would; no argument comes from outside.
         done = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
             cwd=Path(__file__).parent,

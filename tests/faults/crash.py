@@ -32,6 +32,7 @@ from mer_plugins.jams_store import read
 PROBE = Path(__file__).parent / "probe"
 LONG_S, LONG_ABOVE_S = 3.0, 2.0
 PATIENCE_S = 120.0
+CUT_OFF = ("EOFError", "_pickle.UnpicklingError")
 KILLS = ("kill the run", "kill a worker", "interrupt", "terminate")
 HARMS = ("vanish", "change", "full disk", "hang", "out of memory", "die", "raise", "rivals")
 TROUBLES = {"hang": "hang", "out of memory": "eat", "die": "die", "raise": "raise"}
@@ -165,9 +166,21 @@ def ended(run: subprocess.Popen, codes: set[int]) -> str:
     except subprocess.TimeoutExpired as exc:
         os.killpg(run.pid, signal.SIGKILL)
         raise Lost("a run hangs") from exc
-    if run.returncode not in codes or "Traceback" in text:
+    if run.returncode not in codes or ("Traceback" in text and not _only_cut_off(run, text)):
         raise Lost(f"a run ended with {run.returncode}: {text[-2000:]}")
     return text
+
+
+def _only_cut_off(run: subprocess.Popen, text: str) -> bool:
+    """Tell whether a run was killed while Python itself still handed a worker its first message.
+
+    That worker's interpreter then ends with ``Ran out of input``, before any code of ours runs.
+    """
+    told = [line for line in text.splitlines() if line and not line[0].isspace()]
+    errors = [line for line in told if line.split(":")[0] in CUT_OFF]
+    from_us = any(f"{part}{os.sep}" in text for part in ("mer_plugins", "mer_probe"))
+    cut_off = text.count("Traceback") == len(errors) == text.count("in spawn_main")
+    return run.returncode == -signal.SIGKILL and cut_off and not from_us
 
 
 def workers_of(run: subprocess.Popen) -> list[int]:

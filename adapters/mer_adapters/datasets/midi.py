@@ -94,6 +94,7 @@ class Synthesiser:
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         try:
+            # No shell; the program is what the user has installed, both inputs are absolute.
             return subprocess.run(  # noqa: S603
                 [self.program, *arguments],
                 stdin=subprocess.DEVNULL,
