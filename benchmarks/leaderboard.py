@@ -95,7 +95,9 @@ def row(board: Board, system: dict) -> Cells:
             cells[f"{aggregation} {TITLES[metric]}, {dimension}"] = shown(score)
     if not board.shown:
         for dimension in DIMENSIONS:
-            cells[f"area under the curve, {dimension}"] = shown(system["areas"][dimension])
+            cells[f"area under the curve, {dimension}"] = shown(
+                system["scores"]["quadrants"][dimension]["auc"]
+            )
     return cells
 
 
