@@ -7,7 +7,7 @@ SOURCES := pyproject.toml constraints.txt
 
 SECONDS ?= 300
 
-.PHONY: demo test lint types check collection soak clean
+.PHONY: demo test lint types docs check collection soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mer-extract --plugin damff examples/collection --log-json $(VENV)/demo.jsonl
@@ -24,7 +24,10 @@ lint: $(VENV)/.installed-test
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
-check: test lint types
+docs: $(VENV)/.installed-docs
+	$(BIN)/mkdocs build --strict
+
+check: test lint types docs
 
 collection:
 	$(PYTHON) examples/make_collection.py --out examples/collection
@@ -33,7 +36,7 @@ soak: $(VENV)/.installed-test
 	$(BIN)/python tests/faults/soak.py --seconds $(SECONDS)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -44,4 +47,8 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(PIP) install -q -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) install -q -c constraints.txt -e '.[docs]'
 	@touch $@
