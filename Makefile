@@ -10,7 +10,7 @@ SECONDS ?= 300
 
 PYTHONS ?= 3.10 3.12 3.13
 
-.PHONY: demo test test-pythons lint types audit check collection soak clean
+.PHONY: demo test test-pythons lint types audit docs check collection soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mer-extract --plugin damff examples/collection --log-json $(VENV)/demo.jsonl
@@ -33,7 +33,10 @@ types: $(VENV)/.installed-test
 audit: $(AUDIT)/.installed
 	$(AUDIT)/bin/python .ci/audit.py
 
-check: test lint types audit
+docs: $(VENV)/.installed-docs
+	$(BIN)/mkdocs build --strict
+
+check: test lint types audit docs
 
 collection:
 	$(PYTHON) examples/make_collection.py --out examples/collection
@@ -42,7 +45,7 @@ soak: $(VENV)/.installed-test
 	$(BIN)/python tests/faults/soak.py --seconds $(SECONDS)
 
 clean:
-	rm -rf $(VENV) .venv-* build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-* build dist site .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -59,4 +62,8 @@ $(VENV)/.installed-test: $(VENV)/.installed
 $(AUDIT)/.installed: constraints.txt | $(VENV)/bin/python
 	$(PYTHON) -m venv $(AUDIT)
 	$(AUDIT)/bin/python -m pip install -q -c constraints.txt pip-audit
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) install -q -c constraints.txt -e '.[docs]'
 	@touch $@

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,3 +52,17 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip("no ../shared with real recordings beside the checkout")
     return SHARED
+
+
+@pytest.fixture
+def commands(tmp_path, monkeypatch):
+    """Put `mer` and `mer-extract` on the path, as an installation does."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, function in (("mer", "main"), ("mer-extract", "extract_main")):
+        (folder / name).write_text(
+            f"#!{sys.executable}\nfrom mer_plugins.cli import {function}\n"
+            f"if __name__ == '__main__':\n    {function}()\n"
+        )
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 from click.testing import CliRunner
 
 from mer_plugins.cli import mer
 
-STARTS = {"mer": "main", "mer-extract": "extract_main"}
+NAMES = ("mer", "mer-extract")
 TAB = """
 . "$1"
 shift
@@ -22,19 +21,6 @@ COMP_CWORD=$(($# - 1))
 printf '%s\\n' "${COMPREPLY[@]}"
 complete -p "$1"
 """
-
-
-@pytest.fixture
-def environment(tmp_path):
-    """The commands on the path, as an installation puts them there."""
-    for name, function in STARTS.items():
-        path = tmp_path / "bin" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(
-            f"#!{sys.executable}\nfrom mer_plugins.cli import {function}\n{function}()\n"
-        )
-        path.chmod(0o755)
-    return {**os.environ, "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
 
 def script(shell):
@@ -54,12 +40,11 @@ def script(shell):
         (["mer-extract", "--allow"], ["--allow-truncated"]),
     ],
 )
-def test_bash_completes(words, offered, environment, tmp_path):
+def test_bash_completes(words, offered, commands, tmp_path):
     path = tmp_path / "completion"
     path.write_text(script("bash"))
     done = subprocess.run(
         ["bash", "--norc", "-c", TAB, "bash", path, *words],
-        env=environment,
         capture_output=True,
         text=True,
     )
@@ -70,20 +55,20 @@ def test_bash_completes(words, offered, environment, tmp_path):
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-@pytest.mark.parametrize("name", STARTS)
-def test_the_other_shells_ask_in_a_way_that_is_answered(shell, name, environment):
+@pytest.mark.parametrize("name", NAMES)
+def test_the_other_shells_ask_in_a_way_that_is_answered(shell, name, commands):
     variable = f"_{name}_COMPLETE".replace("-", "_").upper()
     text = script(shell)
     assert f"{variable}={shell}_complete" in text
     asked = {variable: f"{shell}_complete", "COMP_WORDS": f"{name} --versi", "COMP_CWORD": "1"}
     answer = subprocess.run(
-        [name], env={**environment, **asked}, capture_output=True, text=True, check=True
+        [name], env={**os.environ, **asked}, capture_output=True, text=True, check=True
     ).stdout
     if shell == "fish":
         # fish sends the word in hand instead of its number.
         answer += subprocess.run(
             [name],
-            env={**environment, **asked, "COMP_CWORD": "--versi"},
+            env={**os.environ, **asked, "COMP_CWORD": "--versi"},
             capture_output=True,
             text=True,
             check=True,
