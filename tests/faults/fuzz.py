@@ -11,6 +11,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import traceback
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from mer_plugins.audio import open_audio
 from mer_plugins.cli.options import parse_parameters
 from mer_plugins.collection import find_tracks
 from mer_plugins.curves import EmotionCurve
+from mer_plugins.dataset_import import import_dataset
 from mer_plugins.errors import MerError
 from mer_plugins.fingerprints import settings_digest
 from mer_plugins.host import plugin_host
@@ -305,12 +307,68 @@ def fuzz_parameters(rng: random.Random, folder: Path) -> None:
     plugin_host().create("probe", **parameters)
 
 
+DATASETS = ("deam", "emomusic", "pmemo", "mer1101", "four_q", "vgmidi")
+CELLS = ["", " ", "nan", "inf", "-1e999", "1e308", "9" * 5000, "x", "\ud7ff", '"', "1,5", "../../a",
+         "/etc/hosts", "\0", "=1+1", "<script>", "-0", "0x10", "1_000", "\u0661", "True"]  # fmt: skip
+
+
+@cache
+def dataset_seed(folder: Path, name: str) -> tuple[Path, dict[Path, bytes]]:
+    """Return a small copy of a data set, and what each of its tables holds."""
+    import fake_datasets
+
+    root = getattr(fake_datasets, name)(folder / name)
+    tables = {p: p.read_bytes() for p in sorted(root.rglob("*")) if p.suffix in (".csv", ".json")}
+    return root, tables
+
+
+def odd_table(rng: random.Random, content: bytes) -> bytes:
+    """Return a table with a cell, a row, its text or its encoding gone wrong."""
+    lines = content.decode().splitlines()
+    at = rng.randrange(len(lines))
+    change = rng.randrange(8)
+    if change < 3:
+        cells = lines[at].split(",")
+        cells[rng.randrange(len(cells))] = rng.choice(CELLS)
+        lines[at] = ",".join(cells)
+    elif change == 3:
+        lines[at : at + 1] = rng.choice([[], [lines[at]] * 2, [lines[at] + ",7" * 99], [""]])
+    elif change == 4:
+        return "\r".join(lines).encode(rng.choice(["utf-8-sig", "utf-16", "utf-32"]))
+    elif change == 5:
+        return content.replace(b",", rng.choice([b";", b"\t", b"\xfc,"]))
+    else:
+        return mutated(rng, content, [b'"', b"a,b\n1,2\n", b"{}"])
+    return "\n".join(lines).encode()
+
+
+def fuzz_tables(rng: random.Random, folder: Path) -> None:
+    name = rng.choice(DATASETS)
+    root, tables = dataset_seed(folder, name)
+    path = rng.choice(list(tables))
+    path.write_bytes(odd_table(rng, tables[path]))
+    out = folder / "out"
+    try:
+        dataset = plugin_host().open_dataset("4q" if name == "four_q" else name, root)
+        dataset.counts()
+        # A piece of VGMIDI is rendered by another program, whose input is no table.
+        outcomes = [] if name == "vgmidi" else list(import_dataset(dataset, out))
+        assert not any("\n" in outcome.reason for outcome in outcomes)
+        assert all(p.resolve().is_relative_to(out) for p in out.rglob("*"))
+        for track_id in dataset.track_ids:
+            dataset.track(track_id)
+    finally:
+        path.write_bytes(tables[path])
+        shutil.rmtree(out, ignore_errors=True)
+
+
 KINDS = {
     "audio": fuzz_audio,
     "jams": fuzz_jams,
     "lists": fuzz_lists,
     "checkpoint": fuzz_checkpoint,
     "parameters": fuzz_parameters,
+    "tables": fuzz_tables,
 }
 
 
