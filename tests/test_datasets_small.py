@@ -33,6 +33,25 @@ def test_emomusic_without_deviations(tmp_path):
     assert from_annotation(EmoMusic(tmp_path).track("2").annotations[0]).std is None
 
 
+@pytest.mark.parametrize("cell", ["1e308", "-0.1", "9"])
+def test_emomusic_deviations_that_cannot_be_are_refused(tmp_path, cell):
+    emomusic(tmp_path)
+    names = ["song_id", "mean_arousal", "std_arousal", "mean_valence", "std_valence"]
+    table(tmp_path / "annotations/static_annotations.csv", names, [[2, 9, cell, 5, 1.6]])
+    with pytest.raises(DatasetError, match="deviations run from .*: expected 0 to 8"):
+        EmoMusic(tmp_path).track("2")
+
+
+def test_emomusic_an_id_of_any_length_costs_its_song_only(tmp_path):
+    emomusic(tmp_path)
+    for path in (tmp_path / "annotations").glob("*_cont_*.csv"):
+        path.write_text(path.read_text() + f"{'9' * 5000},0.1\n0007,0.1\n10,0.1\n")
+    dataset = EmoMusic(tmp_path)
+    assert list(dataset.track_ids) == ["2", "3", "5", "7", "10", "9" * 5000]
+    outcomes = {o.track_id: o.status for o in import_dataset(dataset, tmp_path / "out")}
+    assert [i for i, status in outcomes.items() if status != "done"] == ["9" * 5000]
+
+
 def test_emomusic_sets_of_2013(tmp_path):
     emomusic(tmp_path)
     assert list(EmoMusic(tmp_path, part="evaluation").track_ids) == ["3"]
@@ -142,6 +161,16 @@ def test_mer1101_recording_shorter_than_its_excerpt_is_refused(excerpts, tmp_pat
     tone(tmp_path / "music/s2.wav", 40.0)
     with pytest.raises(DatasetError, match="holds 10.00 s from 30 s on: expected 30 s"):
         audio.write(io.BytesIO())
+
+
+@pytest.mark.parametrize("cell", ["1e300", "-5", "x"])
+def test_mer1101_a_duration_that_cannot_be_makes_no_excerpts(tmp_path, cell):
+    mer1101(tmp_path)
+    names = ["song_id", "title", "artist", "genre", "language", "duration"]
+    rows = [[f"s{i}", "", "", "", "", cell if i == 3 else 65] for i in range(1, 7)]
+    table(tmp_path / "songs.csv", names, rows)
+    ids = MER1101(tmp_path, part="training").track_ids
+    assert ids and not [i for i in ids if i.startswith("s3")]
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, True])

@@ -69,6 +69,16 @@ def test_a_rater_with_a_wrong_number_of_measures_is_left_out_with_a_line(tmp_pat
     assert "rater 2 is left out" in track.warnings[0]
 
 
+@pytest.mark.parametrize(("key", "value"), [("duration", 1e12), ("measures", float("inf"))])
+def test_a_length_that_cannot_be_costs_its_piece_only(tmp_path, key, value):
+    path = vgmidi(tmp_path) / "annotations.json"
+    content = json.loads(path.read_text())
+    content["pieces"]["p1"][key] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match="piece p1"):
+        VGMIDI(tmp_path).track("p1")
+
+
 def test_a_midi_file_outside_the_folder_is_refused(tmp_path):
     path = vgmidi(tmp_path) / "annotations.json"
     path.write_text(path.read_text().replace("piece.mid", "../piece.mid"))

@@ -18,6 +18,7 @@ from mer_plugins.collection import find_tracks
 from mer_plugins.engines.local import LocalEngine
 from mer_plugins.errors import AudioError
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 from fuzz import KINDS, run_batch
 
@@ -27,7 +28,7 @@ COUNTS = {
     "lists": 300,
     "checkpoint": 30,
     "parameters": 150,
-    "datasets": 200,
+    "tables": 150,
 }
 ROOM = 400 << 20
 

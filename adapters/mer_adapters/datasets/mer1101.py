@@ -84,6 +84,7 @@ INFO = DatasetInfo(
     },
 )
 EXCERPT_S = 30.0
+_LONGEST_S = 86_400.0
 _TRAINING_SHARE = 0.8
 _GROUPS = ("students", "experts")
 _INFO_OF = {"students": INFO, "experts": replace(INFO, data_source="expert human")}
@@ -220,7 +221,7 @@ class MER1101:
                 return recording.duration_s()
         with suppress(MerError):
             if text := self._facts.get(song, SongFacts()).cell("duration"):
-                return number(text, "duration")
+                return _plausible(number(text, "duration"))
             mean = self._curves(song)[0]
             return float(mean.times[-1]) + mean.hop_s
         return 0.0
@@ -244,6 +245,12 @@ class MER1101:
         if not raters:
             raise DatasetError(f"song {song} has no rater whose labels can be read")
         return mean_curve(list(raters.values())), raters, warnings
+
+
+def _plausible(duration_s: float) -> float:
+    if not 0 < duration_s <= _LONGEST_S:
+        raise DatasetError(f"duration is {duration_s:g} s: expected 0 to {_LONGEST_S:g}")
+    return duration_s
 
 
 def _song_and_start(track_id: str) -> tuple[str, float]:

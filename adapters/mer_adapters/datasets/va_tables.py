@@ -31,7 +31,8 @@ from mer_plugins.folders import is_audio
 
 Series = Mapping[float, float]
 
-_SAMPLE = re.compile(r"sample_(\d+)ms")
+# Up to a day: a column beyond is no label of music, and its number may be of any length.
+_SAMPLE = re.compile(r"sample_([0-9]{1,8})ms")
 _EMPTY = ("", "nan")
 _FEWEST_SONGS, _LEAST_DIFFERENCE = 20, 0.1
 
@@ -94,13 +95,15 @@ def plain_id(text: str) -> str:
     >>> plain_id("0002"), plain_id("a7")
     ('2', 'a7')
     """
-    return str(int(text)) if text.isascii() and text.isdecimal() else text
+    return (text.lstrip("0") or "0") if text.isascii() and text.isdecimal() else text
 
 
 def id_key(song_id: str) -> tuple[bool, int, str]:
     """Return a key that sorts numbers as numbers, before all else."""
     is_number = song_id.isascii() and song_id.isdecimal()
-    return not is_number, int(song_id) if is_number else 0, song_id
+    plain = plain_id(song_id)
+    # Without zeros ahead the longer number is the larger; int() refuses more than 4,300 digits.
+    return not is_number, len(plain) if is_number else 0, plain
 
 
 def samples(row: Mapping[str, str]) -> Series:
@@ -158,14 +161,25 @@ def curve(
 def unit_curve(
     times: FloatArray, native: FloatArray, hop_s: float, scale: Scale, std: FloatArray | None = None
 ) -> EmotionCurve:
-    """Make a curve of native (valence, arousal); DatasetError with both ranges if outside."""
+    """Make a curve of native (valence, arousal), with deviations in the same unit.
+
+    Raises
+    ------
+    DatasetError
+        If values lie outside the scale, or deviations are negative or wider than all of it.
+    """
     plain = Scale(scale.low, scale.high)
     if native.min() < scale.low or native.max() > scale.high:
         raise DatasetError(
             f"values run from {native.min():g} to {native.max():g}: "
             f"expected {scale.low:g} to {scale.high:g}"
         )
-    deviation = None if std is None else std * 2 / (scale.high - scale.low)
+    width = scale.high - scale.low
+    if std is not None and not (std.min() >= 0 and std.max() <= width):
+        raise DatasetError(
+            f"deviations run from {std.min():g} to {std.max():g}: expected 0 to {width:g}"
+        )
+    deviation = None if std is None else std * 2 / width
     return EmotionCurve(times, np.clip(plain.to_unit(native), -1, 1), hop_s, deviation)
 
 

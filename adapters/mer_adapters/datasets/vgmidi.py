@@ -47,6 +47,7 @@ INFO = DatasetInfo(
     layout="annotations.json, midi/",
     counts={"pieces": 160, "midi": 160, "curves": 4787},
 )
+_LONGEST_S = 86_400.0
 _MOST_EXTRA = 1
 
 
@@ -86,12 +87,12 @@ class VGMIDI:
         try:
             duration_s, measures = float(piece["duration"]), int(piece["measures"])
             midi, series = inside(self._source / "midi", str(piece["midi"])), str(piece["series"])
-        except (KeyError, TypeError, ValueError) as exc:
+        except (KeyError, TypeError, ValueError, OverflowError) as exc:
             raise DatasetError(
                 f"piece {track_id} is malformed ({exc!r}): "
                 "expected duration, measures, midi and series"
             ) from exc
-        if not (math.isfinite(duration_s) and duration_s > 0 and measures > 0):
+        if not (0 < duration_s <= _LONGEST_S and measures > 0):
             raise DatasetError(f"piece {track_id} has {measures} measures in {duration_s} s")
         curves, warnings = self._raters(track_id, duration_s, measures)
         has_midi = midi.is_file()
