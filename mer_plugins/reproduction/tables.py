@@ -66,8 +66,8 @@ def footnotes(study: Study, comparison: Comparison) -> list[str]:
 
 def markdown(study: Study, comparison: Comparison, facts: Sequence[str]) -> str:
     """Return the page of a study: what was run, the blocks, the footnotes."""
-    parts = [f"# {study.title}", f"{study.source}, and the same trained and scored here."]
-    parts += [f"- {fact}" for fact in facts]
+    source = f"{study.source}, and the same trained and scored here."
+    parts = [f"# {study.title}", "", source, "", *(f"- {fact}" for fact in facts)]
     for heading, rows in blocks(study, comparison):
         parts.append(f"\n## {heading[0].upper()}{heading[1:]}\n")
         parts += [_line(headings()), _line(["---", *["---:"] * len(COLUMNS)])]
