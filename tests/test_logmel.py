@@ -20,6 +20,7 @@ from mer_plugins.sequence.logmel import (
 
 OTHER = LogMelConfig(sample_rate=22_050, n_fft=1024, hop_length=256, n_mels=64)
 ODD = LogMelConfig(sample_rate=16_000, n_fft=401, hop_length=160, n_mels=40)
+BUNDLED = LogMelConfig(floor=1e-4)
 SMALL = LogMelConfig(sample_rate=8_000, n_fft=256, hop_length=80, n_mels=20, frames_per_segment=10)
 
 
@@ -59,7 +60,9 @@ def by_librosa(samples, config):
 
 @pytest.mark.filterwarnings("ignore:Empty filters detected")
 @pytest.mark.parametrize(
-    "config", [LogMelConfig(), OTHER, ODD, SMALL], ids=["paper", "other", "odd", "small"]
+    "config",
+    [LogMelConfig(), BUNDLED, LogMelConfig(floor=1e-5), OTHER, ODD, SMALL],
+    ids=["paper", "bundled", "float32", "other", "odd", "small"],
 )
 @pytest.mark.parametrize("name", list(signals(10)))
 def test_equal_to_librosa_within_a_thousandth(config, name):

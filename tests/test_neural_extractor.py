@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import asdict
 
 import numpy as np
@@ -141,3 +143,13 @@ def test_silence_has_a_curve_and_a_moment_is_an_error(damff):
 def test_impossible_parameters(parameters, complaint):
     with pytest.raises(PluginError, match=complaint):
         DAMFF(**{"device": "cpu"} | parameters)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems are asked through torch")
+def test_without_a_gpu_driver_torch_is_not_imported():
+    code = (
+        "import sys; from mer_plugins.sequence import backends; backends._GPU_DRIVERS = ();"
+        "print(backends.find_device('auto'), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["cpu", "False"]

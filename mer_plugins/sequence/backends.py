@@ -6,7 +6,9 @@ torch runs on GPUs, and any settings of a network.
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float32]
 
 _DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
+# Nvidia's, that of its Jetson boards, AMD's, and either within Windows.
+_GPU_DRIVERS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/kfd", "/dev/dxg")
 
 
 class Network(Protocol):
@@ -119,6 +123,9 @@ def is_installed(package: str) -> bool:
 
 
 def _has_cuda() -> bool:
+    # Importing torch takes longer than annotating a song; without a driver there is no need to ask.
+    if sys.platform == "linux" and not any(map(os.path.exists, _GPU_DRIVERS)):
+        return False
     import torch
 
     return torch.cuda.is_available()

@@ -23,6 +23,9 @@ from mer_plugins.audio import too_short
 from mer_plugins.curves import FloatArray
 
 _LOG_STEP = np.log(6.4) / 27
+# In float32, which takes two thirds of the time, a full-scale sine leaks rounding of up to 2e-9
+# into empty bands: from this floor up it moves the logarithm by less than 1e-3.
+_FLOAT32_FLOOR = 1e-5
 
 
 @dataclass(frozen=True)
@@ -132,11 +135,11 @@ class LogMel:
         self.config = config
 
     @cached_property
-    def _window(self) -> npt.NDArray[np.float64]:
-        # In float32 a full-scale sine leaks enough rounding into empty bands to show in the log.
+    def _window(self) -> FloatArray:
         phase = 2 * np.pi * np.arange(self.config.n_fft) / self.config.n_fft
-        window: npt.NDArray[np.float64] = 0.5 - 0.5 * np.cos(phase)
-        return window
+        window = 0.5 - 0.5 * np.cos(phase)
+        # The transform works in the window's precision.
+        return window.astype(np.float32 if self.config.floor >= _FLOAT32_FLOOR else np.float64)
 
     @cached_property
     def _filters(self) -> scipy.sparse.csr_array:
@@ -152,7 +155,7 @@ class LogMel:
         """Turn the `reach` samples of one segment into log-mel, shape=(n_mels, frames)."""
         frames = np.lib.stride_tricks.sliding_window_view(samples, self.config.n_fft)
         spectrum = scipy.fft.rfft(frames[:: self.config.hop_length] * self._window, axis=-1)
-        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
         mel: npt.NDArray[np.float32] = self._filters @ power.T
         np.add(mel, np.float32(self.config.floor), out=mel)
         np.log(mel, out=mel)
