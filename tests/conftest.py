@@ -7,6 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import settings
+
+# How long an example takes is the machine's matter: a busy one must not fail a test.
+settings.register_profile("mer", deadline=None)
+settings.load_profile("mer")
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
