@@ -11,6 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import settings
+
+# How long an example takes is the machine's matter: a busy one must not fail a test.
+settings.register_profile("mer", deadline=None)
+settings.load_profile("mer")
 
 NEEDS_TORCH = re.compile(r"^(import torch|from torch|from safetensors\.torch)", re.MULTILINE)
 # Without torch, the tests of training have nothing to stand on; all others run.

@@ -55,6 +55,10 @@ def without(checkpoint, name):
     return replace(checkpoint, weights={k: t for k, t in checkpoint.weights.items() if k != name})
 
 
+def with_tensor(checkpoint, name, tensor):
+    return replace(checkpoint, weights={**checkpoint.weights, name: tensor})
+
+
 class Harmful:
     def __reduce__(self):
         return (Path.touch, (Path("harm-was-done"),))
@@ -109,6 +113,8 @@ def test_files_that_are_no_checkpoint(checkpoint, tmp_path, monkeypatch, kind):
         (lambda c: replace(c, std=torch.zeros(128)), "std that is not > 0"),
         (lambda c: replace(c, mean=torch.full((128,), torch.nan)), "NaN"),
         (lambda c: without(c, "head.bias"), "do not fit"),
+        (lambda c: with_tensor(c, "extra", torch.zeros(3)), "do not fit"),
+        (lambda c: with_tensor(c, "head.bias", torch.zeros(3)), "do not fit"),
     ],
 )
 def test_checkpoints_that_do_not_fit(checkpoint, tmp_path, change, complaint):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from mer_plugins import create_extractor, load_audio
@@ -48,3 +49,15 @@ def test_blocks_of_any_size_give_damff_the_same_values(tmp_path, song, block_s):
     np.testing.assert_allclose(curve.values, whole.values, atol=2e-6)
     again = extractor(load_audio(path, 44_100))
     assert again.values.tobytes() == whole.values.tobytes()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_damff_in_bfloat16_is_within_a_hundredth_of_float32(song, tmp_path, seed):
+    audio = load_audio(song(tmp_path / "a.wav", 25.0, seed=seed), 44_100)
+    extractor = create_extractor("damff", device="cpu")
+    exact = extractor(audio).values
+    with torch.autocast("cpu", torch.bfloat16):
+        coarse = extractor(audio).values
+    difference = np.abs(coarse - exact).max()
+    # Not 0, or no bfloat16 was in play.
+    assert 0 < difference < 0.01

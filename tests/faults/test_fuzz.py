@@ -16,11 +16,12 @@ import soundfile
 from mer_plugins.audio import open_audio
 from mer_plugins.collection import find_tracks
 from mer_plugins.engines.local import LocalEngine
-from mer_plugins.errors import AudioError
+from mer_plugins.errors import AudioError, JamsError
+from mer_plugins.jams_store import read, store
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
-from fuzz import KINDS, run_batch
+from fuzz import KINDS, annotation, jams_seed, others, run_batch
 
 COUNTS = {
     "audio": 600,
@@ -66,7 +67,7 @@ def of_64_channels(path):
 
 def hours_of_silence(path):
     with soundfile.SoundFile(path, "w", 8000, 1, format="FLAC") as file:
-        for _ in range(60):
+        for _ in range(60 * 10):
             file.write(np.zeros(8000 * 60, dtype=np.int16))
 
 
@@ -85,8 +86,9 @@ def decode_in_little_room(job):
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, hard))
     try:
-        with open_audio(path, 44_100) as reader:
-            return sum(map(len, reader.blocks())) / 44_100
+        # Ten hours at their own rate: resampling them adds minutes and no memory.
+        with open_audio(path, None if name == "hours_of_silence" else 44_100) as reader:
+            return sum(map(len, reader.blocks())) / reader.sample_rate
     except AudioError as exc:
         return str(exc)
 
@@ -101,11 +103,53 @@ def test_the_worst_files_take_bounded_memory(tmp_path):
     engine = LocalEngine(workers=1, timeout_s=250)
     found = dict(zip(WORST, engine.run(decode_in_little_room, jobs, lost), strict=True))
     assert "cut off" in str(found.pop("declaring_a_gigabyte"))
-    assert found == pytest.approx({"at_384_khz": 20, "of_64_channels": 5, "hours_of_silence": 3600})
+    assert found == pytest.approx(
+        {"at_384_khz": 20, "of_64_channels": 5, "hours_of_silence": 36_000}
+    )
 
 
 def lost(job, error):
     return repr(error)
+
+
+ODD_JAMS = {
+    "a mark ahead": (b"\xef\xbb\xbf" + jams_seed().encode(), None),
+    "a key twice": (
+        jams_seed().replace('"annotations"', '"annotations": [], "annotations"').encode(),
+        None,
+    ),
+    "Latin-1": (jams_seed().replace('"a"', '"\xfc"').encode("latin-1"), "is not UTF-8"),
+    "deep": (jams_seed().replace("0.25", "[" * 99_999 + "]" * 99_999, 1).encode(), "too deeply"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_JAMS)
+def test_odd_jams_are_kept_or_refused_whole(tmp_path, name):
+    raw, refusal = ODD_JAMS[name]
+    path = tmp_path / "song.jams"
+    path.write_bytes(raw)
+    if refusal:
+        with pytest.raises(JamsError, match=refusal):
+            store(path, [annotation("probe")], duration_s=1.5)
+        assert path.read_bytes() == raw
+    else:
+        before = others(read(path))
+        store(path, [annotation("probe")], duration_s=1.5)
+        assert others(read(path)) == before != []
+
+
+def test_a_jams_of_100_mb_is_extended(tmp_path):
+    path = tmp_path / "song.jams"
+    beat = '{"time":0.5,"duration":0.0,"value":1,"confidence":0.5}'
+    rows = ",".join([beat] * 40_000)
+    part = '{"namespace":"beat","data":[' + rows + "]}"
+    filler = "x" * (98 << 20)
+    path.write_text('{"annotations":[' + part + '],"sandbox":{"filler":"' + filler + '"}}')
+    assert path.stat().st_size > 100e6
+    store(path, [annotation("probe")], duration_s=1.5)
+    found = read(path)
+    assert len(found["annotations"]) == 2 and len(found["annotations"][0]["data"]) == 40_000
+    assert found["sandbox"]["filler"] == filler
 
 
 def test_samples_that_become_infinite_by_resampling_are_one_error(tmp_path):
