@@ -7,8 +7,9 @@ SOURCES := pyproject.toml constraints.txt
 
 AUDIT := $(VENV)/audit
 SECONDS ?= 300
+KILLS ?= 0
 
-.PHONY: demo test lint types audit check collection soak clean
+.PHONY: demo test lint types audit test-pythons check collection soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mer-extract --plugin damff examples/collection --log-json $(VENV)/demo.jsonl
@@ -28,13 +29,17 @@ types: $(VENV)/.installed-test
 audit: $(AUDIT)/.installed
 	$(AUDIT)/bin/python .ci/audit.py
 
+# The first time it installs an environment for each version, which takes minutes.
+test-pythons: $(VENV)/.installed-test
+	$(BIN)/python tests/pythons.py
+
 check: test lint types audit
 
 collection:
 	$(PYTHON) examples/make_collection.py --out examples/collection
 
 soak: $(VENV)/.installed-test
-	$(BIN)/python tests/faults/soak.py --seconds $(SECONDS)
+	$(BIN)/python tests/faults/soak.py --seconds $(SECONDS) --kills $(KILLS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

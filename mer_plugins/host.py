@@ -153,7 +153,7 @@ def plugin_host(found: Iterable[EntryPoint] | None = None) -> PluginHost:
     owners: dict[int, tuple[str, str]] = {}
     points = entry_points(group=hookspecs.PROJECT) if found is None else found
     for point in sorted(points, key=lambda p: p.name):
-        owner = (point.dist and point.dist.name) or "unknown distribution"
+        owner = _distribution(point)
         try:
             plugin = _checked(point.load())
             manager.register(plugin, name=f"{owner}:{point.name}")
@@ -167,6 +167,14 @@ def plugin_host(found: Iterable[EntryPoint] | None = None) -> PluginHost:
     _collect(hook.mer_writers, host, host.writers, owners, WriterSpec)
     _collect(hook.mer_engines, host, host.engines, owners, EngineSpec)
     return host
+
+
+def _distribution(point: EntryPoint) -> str:
+    # Not dist.name: from Python 3.12 on it warns where the metadata hold no name, later it raises.
+    metadata = point.dist.metadata if point.dist else None
+    if metadata is None or "Name" not in metadata:
+        return "unknown distribution"
+    return metadata["Name"] or "unknown distribution"
 
 
 def create_extractor(name: str, **parameters: Any) -> Extractor:
