@@ -7,6 +7,7 @@ SOURCES := pyproject.toml constraints.txt
 
 AUDIT := $(VENV)/audit
 SECONDS ?= 300
+KILLS ?= 0
 
 PYTHONS ?= 3.10 3.12 3.13
 
@@ -42,7 +43,7 @@ collection:
 	$(PYTHON) examples/make_collection.py --out examples/collection
 
 soak: $(VENV)/.installed-test
-	$(BIN)/python tests/faults/soak.py --seconds $(SECONDS)
+	$(BIN)/python tests/faults/soak.py --seconds $(SECONDS) --kills $(KILLS)
 
 clean:
 	rm -rf $(VENV) .venv-* build dist site .mypy_cache .ruff_cache .pytest_cache

@@ -22,4 +22,4 @@ echo "Python $version: $("$venv/bin/mer" --version)"
     tests/test_collection.py tests/test_curves.py tests/test_docs.py tests/test_done_index.py \
     tests/test_evaluation.py tests/test_examples.py tests/test_export.py tests/test_host.py \
     tests/test_jams_store.py tests/test_options.py tests/test_plugin_contract.py \
-    tests/test_segment_summary.py tests/test_status.py tests/test_trivial.py tests/test_writers.py
+    tests/faults/test_locks.py tests/test_segment_summary.py tests/test_status.py tests/test_trivial.py tests/test_writers.py

@@ -198,6 +198,7 @@ def test_unknown_names_tell_what_there_is():
 
 
 def test_unknown_parameters_tell_what_there_is():
+    pytest.importorskip("torch")
     with pytest.raises(
         PluginError, match="no parameter 'hops': it takes checkpoint, device, hop_s"
     ):
@@ -287,6 +288,7 @@ def test_a_checkpoint_that_cannot_be_read_is_one_line(tmp_path, place):
 
 
 def test_registered_facts_are_those_of_the_checkpoint():
+    pytest.importorskip("torch")
     registered = plugin_host().info("damff")
     made = plugin_host().create("damff", device="cpu").info
     assert (made.checkpoint_sha256, made.window_s, made.hop_s, made.sample_rate) == (
