@@ -49,7 +49,10 @@ def boards(options: argparse.Namespace) -> Iterator[Board]:
     if options.years:
         runs = [word for run in options.years for word in ("--estimates", run)]
         words = ("--reference", options.deam, *runs)
-        title = "DEAM clips of one collection year, trained on the other"
+        title = (
+            "DEAM clips of one collection year, trained on the other (predictors that do not "
+            "listen: all clips)"
+        )
         yield Board("years", title, words, LEVELS)
     if options.vgmidi:
         words = ("--reference", options.vgmidi, *unheard)
