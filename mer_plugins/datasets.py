@@ -17,7 +17,9 @@ Paths and names that stand in a data set's files are not trusted: :func:`inside`
 from __future__ import annotations
 
 import csv
+import os
 import re
+import reprlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +31,8 @@ from mer_plugins.audio import open_audio
 from mer_plugins.contracts import DatasetInfo
 from mer_plugins.errors import MerError
 
+# Of a file, in bytes, on every common system.
+_LONGEST_NAME = 255
 _NAME = re.compile(r"[^./\\:\x00-\x1f][^/\\:\x00-\x1f]*")
 
 
@@ -202,18 +206,21 @@ def inside(folder: Path, relative: str) -> Path:
     Raises
     ------
     DatasetError
-        If it is empty, absolute, or leads upwards.
+        If it is empty, absolute, leads upwards, or is longer than a path can be.
     """
     parts = PurePosixPath(relative.replace("\\", "/")).parts
     is_rooted = relative.startswith(("/", "\\")) or PureWindowsPath(relative).drive
-    if not parts or is_rooted or ".." in parts or "\x00" in relative:
-        raise DatasetError(f"a file is given as {relative!r}: expected a path within {folder}")
+    too_long = any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in parts)
+    if not parts or is_rooted or ".." in parts or "\x00" in relative or too_long:
+        shown = reprlib.repr(relative)
+        raise DatasetError(f"a file is given as {shown}: expected a path within {folder}")
     return folder.joinpath(*parts)
 
 
 def first_present(folder: Path, *relatives: str) -> Path | None:
     """Return the first of several places below `folder` that exists; None if none does."""
-    return next((folder / r for r in relatives if (folder / r).exists()), None)
+    # Not Path.exists, which raises where a name from a table is longer than a file's can be.
+    return next((folder / r for r in relatives if os.path.exists(folder / r)), None)
 
 
 def required(folder: Path, *relatives: str) -> Path:

@@ -11,7 +11,7 @@ from fake_datasets import deam, four_q, table, tone
 from mer_adapters.datasets.four_q import FourQ
 from mer_plugins.cli import mer
 from mer_plugins.dataset_import import import_dataset
-from mer_plugins.datasets import DatasetError, inside, read_table
+from mer_plugins.datasets import DatasetError, first_present, inside, read_table
 
 
 def run(*argv):
@@ -87,10 +87,19 @@ def test_an_unknown_option_of_a_data_set_is_told(tmp_path):
     assert "x" in str(result.exception) and "4q" in str(result.exception)
 
 
-@pytest.mark.parametrize("given", ["", "/etc/passwd", "../up", "a/../../b", "C:\\x", "\\x", "a\0b"])
+@pytest.mark.parametrize(
+    "given",
+    ["", "/etc/passwd", "../up", "a/../../b", "C:\\x", "\\x", "a\0b", "9" * 5000, "ü" * 128],
+)
 def test_paths_that_lead_elsewhere_are_refused(tmp_path, given):
     with pytest.raises(DatasetError, match="expected a path within"):
         inside(tmp_path, given)
+
+
+def test_a_name_longer_than_a_file_can_have_is_not_there(tmp_path):
+    (tmp_path / "there").touch()
+    assert first_present(tmp_path, "9" * 5000, "there") == tmp_path / "there"
+    assert first_present(tmp_path, "9" * 5000) is None
 
 
 def test_a_path_below_is_taken(tmp_path):
