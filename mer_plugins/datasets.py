@@ -33,6 +33,7 @@ from mer_plugins.errors import MerError
 
 # Of a file, in bytes, on every common system.
 _LONGEST_NAME = 255
+_SHOWN = 40
 _NAME = re.compile(r"[^./\\:\x00-\x1f][^/\\:\x00-\x1f]*")
 
 
@@ -259,6 +260,6 @@ def table_rows(path: Path, *columns: str) -> Iterator[dict[str, str]]:
 
 def _require_columns(path: Path, names: Sequence[str], columns: Sequence[str]) -> None:
     if missing := [column for column in columns if column not in names]:
-        raise DatasetError(
-            f"{path}: has no column {', '.join(missing)}: found {', '.join(names[:8])}"
-        )
+        # One line, also where a quotation mark too many has made the whole file a name.
+        found = ", ".join(" ".join(name.split())[:_SHOWN] for name in names[:8])
+        raise DatasetError(f"{path}: has no column {', '.join(missing)}: found {found}")

@@ -122,3 +122,10 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DatasetError, match="cannot be made"):
         list(import_dataset(FourQ(four_q(tmp_path / "4q")), tmp_path / "file/out"))
+
+
+def test_a_quotation_mark_too_many_is_one_line(tmp_path):
+    (tmp_path / "a.csv").write_text('song,"title\none,two\nthree,four\n')
+    with pytest.raises(DatasetError, match="has no column id: found song, title one,two") as caught:
+        read_table(tmp_path / "a.csv", "id")
+    assert "\n" not in str(caught.value)
