@@ -11,7 +11,14 @@ KILLS ?= 0
 
 PYTHONS ?= 3.10 3.12 3.13
 
-.PHONY: demo test test-pythons lint types audit docs check collection soak clean
+# make bench BENCH=--quick takes five minutes, make bench an hour and a half.
+BENCH ?=
+PEERS := $(VENV)/peers
+MER_ESSENTIA_PYTHON ?= $(PEERS)/essentia-tensorflow/bin/python
+MER_OPENSMILE_PYTHON ?= $(PEERS)/opensmile/bin/python
+export MER_ESSENTIA_PYTHON MER_OPENSMILE_PYTHON
+
+.PHONY: demo test test-pythons lint types audit docs check collection soak bench bench-peers clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mer-extract --plugin damff examples/collection --log-json $(VENV)/demo.jsonl
@@ -44,6 +51,20 @@ collection:
 
 soak: $(VENV)/.installed-test
 	$(BIN)/python tests/faults/soak.py --seconds $(SECONDS) --kills $(KILLS)
+
+# A peer that cannot be installed here is left out of the tables.
+bench: $(VENV)/.installed-test
+	-$(MAKE) -k bench-peers
+	$(BIN)/python benchmarks/growth_duration.py $(BENCH)
+	$(BIN)/python benchmarks/parts.py $(BENCH)
+	$(BIN)/python benchmarks/training.py $(BENCH)
+	$(BIN)/python benchmarks/end_to_end.py $(BENCH)
+
+bench-peers: $(MER_ESSENTIA_PYTHON) $(MER_OPENSMILE_PYTHON)
+
+$(PEERS)/%/bin/python:
+	$(PYTHON) -m venv $(PEERS)/$*
+	$@ -m pip install -q $* || { rm -r $(PEERS)/$*; exit 1; }
 
 clean:
 	rm -rf $(VENV) .venv-* build dist site .mypy_cache .ruff_cache .pytest_cache

@@ -2,7 +2,7 @@
 
 Peers: Essentia's MusiCNN with the DEAM head (--essentia-python, --models), openSMILE's eGeMAPS
 low-level features (--opensmile-python), and the paper's sliding window taken literally, where every
-window is encoded afresh. A peer whose Python is not given is left out.
+window is encoded afresh. A peer whose Python or models are not there is left out.
 
 "One core": one recording, all processes bound to one core. "All cores": as many recordings as
 cores; mer-extract with a worker a core, the peers with a process a core or with one process for all
@@ -22,7 +22,9 @@ from machine import Timing, figure, mer_extract, parser, run_command, table, wri
 from sounds import CACHE, copies, looped
 
 PEERS = Path(__file__).resolve().parent / "peers"
-MODELS = Path(__file__).resolve().parents[2] / "shared" / "models" / "essentia"
+MODELS = os.environ.get(
+    "MER_ESSENTIA_MODELS", Path(__file__).resolve().parents[2] / "shared" / "models" / "essentia"
+)
 # Essentia's default of 1.5 s between patches, and one patch a half second as ours.
 HOPS = {"Essentia MusiCNN, a value each 1.5 s": 93, "Essentia MusiCNN, each 0.5 s": 31}
 OURS, OURS_30 = "mer-extract", "mer-extract --window 30"
@@ -57,13 +59,20 @@ def peer(python: str, script: str, *arguments: object) -> System:
 def systems(options: argparse.Namespace) -> dict[str, System]:
     found = {OURS: ours(), OURS_30: ours("--window", "30", "--hop", "0.5")}
     found[NAIVE] = peer(sys.executable, "naive_window.py", 30)
-    if options.essentia_python:
+    if is_there(options.essentia_python) and is_there(options.models):
         for name, hop in HOPS.items():
             arguments = (options.essentia_python, "essentia_musicnn.py", options.models, hop)
             found[name] = peer(*arguments)
-    if options.opensmile_python:
+    if is_there(options.opensmile_python):
         found["openSMILE eGeMAPS"] = peer(options.opensmile_python, "opensmile_features.py")
     return found
+
+
+def is_there(path: str | Path | None) -> bool:
+    if path and Path(path).exists():
+        return True
+    print(f"{path or 'its Python'}: not there, the peer is left out", file=sys.stderr)
+    return False
 
 
 def measure(
