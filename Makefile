@@ -11,7 +11,7 @@ KILLS ?= 0
 
 PYTHONS ?= 3.10 3.12 3.13
 
-# make bench BENCH=--quick takes five minutes, make bench an hour and a half.
+# make bench BENCH=--quick takes five minutes, make bench two hours.
 BENCH ?=
 PEERS := $(VENV)/peers
 MER_ESSENTIA_PYTHON ?= $(PEERS)/essentia-tensorflow/bin/python
