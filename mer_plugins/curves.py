@@ -158,7 +158,15 @@ class EmotionCurve:
         pandas.DataFrame
             Columns ``valence`` and ``arousal``, and ``valence_std`` and ``arousal_std`` where
             there are deviations; the index ``time`` is the start of each interval, in seconds.
+
+        Raises
+        ------
+        PackageError
+            If pandas, which the extra ``analysis`` brings, is not installed.
         """
+        from mer_plugins.extras import require
+
+        require("a table", "pandas", extra="analysis")
         import pandas as pd
 
         columns = dict(zip(DIMENSIONS, self.values.T, strict=True))
@@ -168,8 +176,13 @@ class EmotionCurve:
         return pd.DataFrame(columns, index=pd.Index(self.times, name="time"), copy=True)
 
     def _repr_png_(self) -> bytes | None:
-        """Draw the curve for a notebook; None, which leaves it to the text, if it is empty."""
-        if not len(self):
+        """Draw the curve for a notebook.
+
+        None, which leaves it to the text, if it is empty or matplotlib is not installed.
+        """
+        from mer_plugins.extras import is_installed
+
+        if not (len(self) and is_installed("matplotlib")):
             return None
         from io import BytesIO
 

@@ -26,14 +26,18 @@ from mer_plugins.errors import MerError
 from mer_plugins.host import PluginHost, plugin_host
 
 NEEDED = (
-    *("numpy", "scipy", "soundfile", "soxr", "av", "jams", "simplejson", "pluggy", "filelock"),
+    *("numpy", "ducc0", "soundfile", "soxr", "av", "simplejson", "pluggy", "filelock"),
     *("safetensors", "onnxruntime"),
 )
 EXTRAS = {
     "torch": "training, nor neural plugins on a GPU",
     "onnx": "training",
+    "matplotlib": "pictures, reports and training",
+    "plotly": "mer report",
+    "scipy": "mer evaluate",
+    "pandas": "tables for notebooks",
+    "jams": "bridges to jams",
     "librosa": "librosa features",
-    "matplotlib": "mer plot",
     "essentia": "Essentia features",
     "essentia-tensorflow": "essentia-musicnn",
 }

@@ -19,5 +19,9 @@ class PluginError(MerError):
     """A plugin is unknown, clashes with another, cannot be loaded or got a wrong parameter."""
 
 
+class PackageError(PluginError):
+    """A package is missing that one of the extras brings."""
+
+
 class CheckpointError(MerError):
     """A checkpoint file is damaged, or does not fit the model it was given to."""

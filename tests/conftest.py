@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,20 @@ collect_ignore = [
     for path in Path(__file__).parent.glob("test_*.py")
     if find_spec("torch") is None and NEEDS_TORCH.search(path.read_text(encoding="utf-8"))
 ]
+
+# As the import machinery of a machine that lacks some packages.
+WITHOUT = """
+import sys
+
+
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {packages!r}:
+            raise ImportError(f"No module named {{name!r}}")
+
+
+sys.meta_path.insert(0, Without())
+"""
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
@@ -71,3 +86,24 @@ def commands(tmp_path, monkeypatch):
         )
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.fixture
+def without(tmp_path):
+    """Return a function that makes one that runs Python where some packages are not installed."""
+    site = tmp_path / "site"
+    site.mkdir()
+    paths = [str(site), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)], env=environment, capture_output=True, text=True
+        )
+
+    def lacking(*packages):
+        (site / "sitecustomize.py").write_text(WITHOUT.format(packages=packages))
+        assert all(run("-c", f"import {package}").returncode for package in packages)
+        return run
+
+    return lacking

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -34,19 +31,6 @@ from mer_plugins.sequence.torch_backend import TorchNetwork
 ROOT = Path(__file__).resolve().parents[1]
 NEURAL = ["damff", "damff-ensemble", "crnn", "bcrsn", "dnn", "mcrnn"]
 SONGS = ["joplin-maple-leaf-rag.ogg", "mozart-k155-andante.ogg"]
-# As the mode of import machinery that a machine without torch has.
-WITHOUT_TORCH = """
-import sys
-
-
-class NoTorch:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "onnx"):
-            raise ImportError(f"No module named {name!r}")
-
-
-sys.meta_path.insert(0, NoTorch())
-"""
 
 
 def noise(seconds, rate=44_100):
@@ -276,22 +260,9 @@ def test_a_graph_of_something_else_is_one_line(exported):
 
 
 @pytest.fixture
-def without_torch(tmp_path):
+def without_torch(without):
     """Run Python in a process that has no torch, nor have those that it starts."""
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(WITHOUT_TORCH)
-    paths = [str(site), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    environment["MER_CACHE_DIR"] = str(tmp_path / "cache")
-
-    def run(*arguments):
-        return subprocess.run(
-            [sys.executable, *map(str, arguments)], env=environment, capture_output=True, text=True
-        )
-
-    assert run("-c", "import torch").returncode != 0
-    return run
+    return without("torch", "onnx")
 
 
 def test_a_collection_without_torch(tmp_path, without_torch, by_torch):

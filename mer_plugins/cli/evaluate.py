@@ -76,6 +76,9 @@ def command(reference: str, plugins: tuple[str, ...], **options: Any) -> int:
     """  # noqa: D301
     if not (plugins or options["estimates"]):
         raise click.UsageError("nothing to compare: give --plugin NAME or --estimates DIR")
+    from mer_plugins.extras import require
+
+    require("mer evaluate", "scipy", "matplotlib", extra="analysis")
     from mer_plugins.evaluation.output import results_text, write
     from mer_plugins.evaluation.reference import read_reference
 

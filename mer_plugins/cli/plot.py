@@ -41,6 +41,9 @@ def command(file: Path, output: Path | None, plugin: str | None) -> int:
       mer plot song.mp3 --plugin damff
     """  # noqa: D301
     from mer_plugins.display import plot_track
+    from mer_plugins.extras import require
+
+    require("mer plot", "matplotlib", extra="analysis")
 
     is_jams = file.suffix.lower() in (".jams", ".json")
     curves = _stored(file, plugin) if is_jams else _extracted(file, plugin or "damff")

@@ -63,6 +63,9 @@ def command(
     \b
     Exit code: 0 written; 1 written, and some tracks have problems; 2 wrong use; 3 no track found.
     """  # noqa: D301
+    from mer_plugins.extras import require
+
+    require("mer report", "jinja2", "matplotlib", "plotly", extra="analysis")
     from mer_plugins.report.evaluation_page import is_evaluation, write_evaluation_page
     from mer_plugins.report.spectrogram import spectrogram
 

@@ -68,6 +68,7 @@ def command(studies: tuple[str, ...], as_list: bool, **options: Any) -> int:
       mer reproduce table1 table2 table3 --data deam/ --folds 0,1 --budget small -o out/
       mer reproduce figure3 --data vgmidi/ -o out/ --dry-run
     """  # noqa: D301
+    from mer_plugins.extras import require
     from mer_plugins.host import plugin_host
 
     host = plugin_host()
@@ -75,6 +76,7 @@ def command(studies: tuple[str, ...], as_list: bool, **options: Any) -> int:
         return _listed(host)
     if not (options["data"] and options["output"]):
         raise click.UsageError("give --data COLLECTION and -o OUT")
+    require("mer reproduce", "torch", "onnx", "scipy", "matplotlib", extra="train")
     chosen = [_study(host, name) for name in dict.fromkeys(studies)]
     setup = _setup(options)
     budget = {study.name: options["budget"] or next(iter(study.budgets)) for study in chosen}

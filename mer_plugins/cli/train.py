@@ -99,9 +99,9 @@ def command(**options: Any) -> int:
       mer-extract --plugin damff -p checkpoint=run/model.safetensors collection/
       mer-extract --plugin damff-ensemble -p checkpoint=run/ensemble.safetensors collection/
     """  # noqa: D301
-    from mer_plugins.sequence.backends import require_training
+    from mer_plugins.extras import require
 
-    require_training()
+    require("training", "torch", "onnx", "matplotlib", extra="train")
     from mer_plugins.cli.training_progress import TrainingProgress
     from mer_plugins.sequence.fit import fit, fit_folds
     from mer_plugins.sequence.folds import assign_folds

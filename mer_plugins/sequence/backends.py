@@ -10,7 +10,6 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mer_plugins.errors import PluginError
+from mer_plugins.extras import is_installed, require
 from mer_plugins.host import load_factory
 from mer_plugins.sequence.checkpoint import Checkpoint
 from mer_plugins.sequence.graphs import find_graphs
@@ -76,7 +76,8 @@ def load_networks(
         from mer_plugins.sequence.onnx_backend import OnnxNetwork
 
         return [OnnxNetwork(graphs, graphs.weights(member, path), path) for member in members]
-    require_torch(f"{path}: no ONNX graph has this network's settings: running it")
+    what = f"{path}: no ONNX graph has this network's settings: running it"
+    require(what, "torch", extra="train")
     from mer_plugins.sequence.torch_backend import TorchNetwork
 
     found: Trainable = (
@@ -95,31 +96,9 @@ def find_device(name: str) -> str:
     if not _DEVICE.fullmatch(str(name)):
         raise PluginError(_not_available(name))
     if name != "cpu":
-        require_torch(f"device {name!r}", "gpu")
+        require(f"device {name!r}", "torch", extra="gpu")
         _check_there(name)
     return name
-
-
-def require_torch(what: str, extra: str = "train") -> None:
-    """Raise PluginError, naming `what` and the extra that brings torch, if it is not installed."""
-    if not is_installed("torch"):
-        raise PluginError(f"{what} needs torch: pip install 'mer-plugins[{extra}]'")
-
-
-def require_training() -> None:
-    """Raise PluginError, telling what to install, unless torch and onnx are there."""
-    if missing := [name for name in ("torch", "onnx") if not is_installed(name)]:
-        raise PluginError(
-            f"training needs {' and '.join(missing)}: pip install 'mer-plugins[train]'"
-        )
-
-
-def is_installed(package: str) -> bool:
-    """Return whether a package can be found, without importing it."""
-    try:
-        return find_spec(package) is not None
-    except (ImportError, ValueError):
-        return False
 
 
 def _has_cuda() -> bool:

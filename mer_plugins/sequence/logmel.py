@@ -16,8 +16,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
-import scipy.sparse
+from ducc0.fft import r2c
 
 from mer_plugins.audio import too_short
 from mer_plugins.curves import FloatArray
@@ -26,6 +25,8 @@ _LOG_STEP = np.log(6.4) / 27
 # In float32, which takes two thirds of the time, a full-scale sine leaks rounding of up to 2e-9
 # into empty bands: from this floor up it moves the logarithm by less than 1e-3.
 _FLOAT32_FLOOR = 1e-5
+# Bands multiplied at once: more waste zeros, fewer waste calls.
+_BUNCH = 16
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,19 @@ class LogMel:
         return window.astype(np.float32 if self.config.floor >= _FLOAT32_FLOOR else np.float64)
 
     @cached_property
-    def _filters(self) -> scipy.sparse.csr_array:
-        return scipy.sparse.csr_array(mel_filters(self.config).astype(np.float32))
+    def _filters(self) -> list[tuple[slice, slice, npt.NDArray[np.float32]]]:
+        """Return bunches of neighbouring bands: which bands, the bins they cover, their weights.
+
+        Most weights of a filter are zero; a bunch leaves out the bins that none of its bands has.
+        """
+        filters = mel_filters(self.config).astype(np.float32)
+        bunches = []
+        for first in range(0, len(filters), _BUNCH):
+            bands = slice(first, first + _BUNCH)
+            used = np.flatnonzero(filters[bands].any(axis=0))
+            bins = slice(used[0], used[-1] + 1) if len(used) else slice(0)
+            bunches.append((bands, bins, np.ascontiguousarray(filters[bands, bins])))
+        return bunches
 
     @property
     def reach(self) -> int:
@@ -154,9 +166,11 @@ class LogMel:
     def segment(self, samples: FloatArray) -> npt.NDArray[np.float32]:
         """Turn the `reach` samples of one segment into log-mel, shape=(n_mels, frames)."""
         frames = np.lib.stride_tricks.sliding_window_view(samples, self.config.n_fft)
-        spectrum = scipy.fft.rfft(frames[:: self.config.hop_length] * self._window, axis=-1)
+        spectrum = r2c(frames[:: self.config.hop_length] * self._window, axes=(1,))
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
-        mel: npt.NDArray[np.float32] = self._filters @ power.T
+        mel = np.empty((self.config.n_mels, len(power)), dtype=np.float32)
+        for bands, bins, weights in self._filters:
+            np.matmul(weights, power[:, bins].T, out=mel[bands])
         np.add(mel, np.float32(self.config.floor), out=mel)
         np.log(mel, out=mel)
         return mel
