@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mer_plugins.curves import UNIT_SCALE, EmotionCurve, Scale
+from mer_plugins.extras import require
 from mer_plugins.mood import NAMESPACE
 from mer_plugins.mood_reader import from_annotation
 
@@ -27,7 +28,13 @@ def to_jams(curve: EmotionCurve, scale: Scale = UNIT_SCALE) -> Any:
     -------
     jams.Annotation
         One observation an interval, with plain floats; its rules state the scale.
+
+    Raises
+    ------
+    PackageError
+        If jams, which the extra ``analysis`` brings, is not installed.
     """
+    require("writing jams.Annotation", "jams", extra="analysis")
     import jams
 
     annotation = jams.Annotation(NAMESPACE, duration=curve.duration_s)
