@@ -29,7 +29,7 @@ Written by `make bench`, a section a script; medians of runs by turns. "x" is ti
 seconds of audio a second. Wall time tells what one waits, processor time (all processes and threads
 together) what it costs; on a busy machine only the second means much.
 """
-PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "onnxruntime", "torch")
+PACKAGES = ("numpy", "ducc0", "soundfile", "soxr", "onnxruntime", "torch")
 
 
 @dataclass
