@@ -31,6 +31,14 @@ def mer_writers() -> list[WriterSpec]:
             collects=True,
         ),
         WriterSpec(
+            "parquet",
+            ".parquet",
+            "mer_plugins.parquet_tables:write_parquet",
+            "one table, audformat's index (file, start, end); needs the extra parquet",
+            collects=True,
+            by_recording=True,
+        ),
+        WriterSpec(
             "sonic-visualiser",
             ".svl",
             "mer_plugins.sonic_visualiser:write_sonic_visualiser",

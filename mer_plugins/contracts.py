@@ -133,6 +133,8 @@ class WriterSpec:
     `factory` names a function ``write(curve, path)`` that writes one curve to one file. With
     `collects`, it names ``write(songs, folder)`` instead, which writes the curves of a whole
     collection, pairs of song id and curve, and returns the files; `suffix` is then of no account.
+    A song's id is its path below the collection without suffix or, with `by_recording`, that of
+    its recording, suffix included, where it lies beside the JAMS.
     Further keyword parameters with defaults are options of the format.
     """
 
@@ -141,6 +143,7 @@ class WriterSpec:
     factory: str
     summary: str = ""
     collects: bool = False
+    by_recording: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

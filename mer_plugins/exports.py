@@ -6,12 +6,14 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from mer_plugins.contracts import CollectionWriter, WriterSpec
 from mer_plugins.curves import EmotionCurve
 from mer_plugins.errors import MerError
+from mer_plugins.folders import Folder, scan
 from mer_plugins.host import check_parameters, load_factory
 from mer_plugins.stored_curves import StoredCurves
 
@@ -59,7 +61,7 @@ def export(
     """
     write = _writer(spec, parameters or {})
     if spec.collects:
-        yield from _collected(list(_songs(found, label)), write, output)
+        yield from _collected(_songs(found, label, spec.by_recording), write, output)
         return
     is_file = output.suffix.lower() == spec.suffix and not output.is_dir()
     taken: dict[Path, str] = {}
@@ -99,10 +101,11 @@ def _writer(spec: WriterSpec, parameters: Mapping[str, Any]) -> Callable[..., An
 
 
 def _collected(
-    songs: list[tuple[str, EmotionCurve]], write: CollectionWriter, folder: Path
+    songs: Iterator[tuple[str, EmotionCurve]], write: CollectionWriter, folder: Path
 ) -> list[Path]:
+    first = list(islice(songs, 1))
     try:
-        return write(songs, folder) if songs else []
+        return write(chain(first, songs), folder) if first else []
     except OSError as exc:
         raise ExportError(f"{folder}: cannot be written ({exc.strerror or exc})") from exc
 
@@ -122,14 +125,21 @@ def _targets(
             )
 
 
-def _songs(found: Iterable[StoredCurves], label: str | None) -> Iterator[tuple[str, EmotionCurve]]:
+def _songs(
+    found: Iterable[StoredCurves], label: str | None, by_recording: bool
+) -> Iterator[tuple[str, EmotionCurve]]:
+    folder: Folder | None = None
     for file in found:
         curves = chosen(file, label)
         if len(curves) > 1:
             names = ", ".join(name for name, _ in curves)
             raise ExportError(f"{file.shown}: has several curves: choose with --plugin of {names}")
         for _, curve in curves:
-            yield file.relative.with_suffix("").as_posix(), curve
+            if by_recording and (folder is None or folder.path != str(file.path.parent)):
+                folder = scan(str(file.path.parent))
+            beside = folder.recording_of(file.path.name) if folder else None
+            name = file.relative.with_name(beside) if beside else file.relative.with_suffix("")
+            yield name.as_posix(), curve
 
 
 def _for_file_name(label: str) -> str:

@@ -1,4 +1,9 @@
-"""A curve in a few numbers: mean, range, trend and how long it stays in each quadrant."""
+"""A curve in a few numbers: mean, range, trend, quadrants, and the region its mean lies in.
+
+Regions are the eight of Russell's circumplex, a name each 45 degrees (J. A. Russell: A circumplex
+model of affect, Journal of Personality and Social Psychology 39(6), 1980). Such a word is a place
+in the plane, the nearest of eight, and not what anybody said of the music.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,30 @@ from mer_plugins.curves import DIMENSIONS, EmotionCurve, FloatArray
 
 # Russell's quadrants, counted as the field does; the axes belong to the positive side.
 QUADRANT_NAMES = ("Q1 V+A+", "Q2 V-A+", "Q3 V-A-", "Q4 V+A-")
+# At 0, 45, 90, ... degrees from positive valence towards high arousal.
+_CIRCUMPLEX = (
+    *("pleasure", "excitement", "arousal", "distress"),
+    *("misery", "depression", "sleepiness", "contentment"),
+)
+NEUTRAL, _NEUTRAL_RADIUS = "neutral", 0.1
+
+
+def nearest_region(valence: float, arousal: float) -> str:
+    """Name the region of Russell's circumplex that a point of the plane is nearest to.
+
+    Returns
+    -------
+    str
+        One of eight words; ``neutral`` within 0.1 of the centre, where the direction says little.
+
+    Examples
+    --------
+    >>> nearest_region(0.6, 0.5), nearest_region(-0.4, -0.1), nearest_region(0.05, 0.0)
+    ('excitement', 'misery', 'neutral')
+    """
+    if np.hypot(valence, arousal) < _NEUTRAL_RADIUS:
+        return NEUTRAL
+    return _CIRCUMPLEX[round(np.degrees(np.arctan2(arousal, valence)) / 45) % 8]
 
 
 @dataclass(frozen=True)
@@ -36,16 +65,25 @@ class CurveSummary:
     quadrants: tuple[float, float, float, float]
 
     @property
+    def region(self) -> str:
+        """Russell's region nearest to the mean, as :func:`nearest_region` names it."""
+        return nearest_region(*self.mean)
+
+    @property
     def trend_per_second(self) -> tuple[float, float]:
         """Slope of (valence, arousal) a second."""
         return self.trend_per_minute[0] / 60, self.trend_per_minute[1] / 60
 
     def to_dict(self) -> dict[str, object]:
         """Return plain JSON types."""
-        return {**asdict(self), "trend_per_second": self.trend_per_second}
+        return {
+            **asdict(self),
+            "trend_per_second": self.trend_per_second,
+            "region": self.region,
+        }
 
-    def to_row(self) -> dict[str, float]:
-        """Return one number a column, as a table wants them: ``valence_mean``, ..., ``q4``."""
+    def to_row(self) -> dict[str, float | str]:
+        """Return a value a column, as a table wants them: ``valence_mean``, ..., ``region``."""
         pairs = {
             "mean": self.mean,
             "low": self.low,
@@ -58,7 +96,7 @@ class CurveSummary:
             for name, pair in pairs.items()
         }
         shares = {f"q{i}": share for i, share in enumerate(self.quadrants, 1)}
-        return {"duration_s": self.duration_s, **columns, **shares}
+        return {"duration_s": self.duration_s, **columns, **shares, "region": self.region}
 
 
 _NOTHING = CurveSummary(0, (0, 0), (0, 0), (0, 0), (0, 0), (0, 0, 0, 0))

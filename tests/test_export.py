@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import click
@@ -14,9 +15,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mer_plugins import EmotionCurve
+from mer_plugins import EmotionCurve, parquet_tables
 from mer_plugins.cli import mer, run
 from mer_plugins.cli.extract import command as extract
+from mer_plugins.errors import MerError
 from mer_plugins.jams_store import Provenance, store, to_annotation
 from mer_plugins.sonic_visualiser import write_sonic_visualiser
 from mer_plugins.wide_tables import write_deam_csv
@@ -205,6 +207,60 @@ def test_deam_csv_refuses_a_song_that_comes_twice_or_times_that_fall_together(tm
     assert not (tmp_path / "out").exists()
 
 
+def parquet_songs(table):
+    return {file: found.droplevel("file") for file, found in table.groupby(level="file")}
+
+
+def test_parquet_has_the_index_of_audformat_and_the_values(collection, tmp_path):
+    pytest.importorskip("pyarrow")
+    (collection / "2.mp3").touch()
+    code, listed, _ = mer_export(collection, "--format", "parquet", "-o", tmp_path / "out")
+    assert (code, listed.strip()) == (0, str(tmp_path / "out" / "curves.parquet"))
+    table = pd.read_parquet(tmp_path / "out" / "curves.parquet")
+    assert list(table.columns) == ["valence", "arousal", "valence_std", "arousal_std"]
+    songs = parquet_songs(table)
+    for file, expected in (
+        ("2.mp3", curve(6, seed=2)),
+        ("live/10", curve(4, start_s=15.0, seed=10)),
+    ):
+        found = songs[file]
+        np.testing.assert_array_equal(found[["valence", "arousal"]], expected.values)
+        assert found[["valence_std", "arousal_std"]].isna().all(axis=None)
+        starts, ends = (found.index.get_level_values(n) for n in ("start", "end"))
+        assert list(starts) == [pd.Timedelta(seconds=t) for t in expected.times]
+        assert list(ends - starts) == [pd.Timedelta(seconds=0.5)] * len(expected)
+
+
+def test_audformat_takes_the_parquet_as_a_segmented_table(collection, tmp_path):
+    audformat = pytest.importorskip("audformat")
+    mer_export(collection, "--format", "parquet", "-o", tmp_path / "x.parquet")
+    index = pd.read_parquet(tmp_path / "x.parquet").index
+    audformat.assert_index(index)
+    assert audformat.is_segmented_index(index)
+
+
+def test_parquet_keeps_deviations_and_many_row_groups(tmp_path, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(parquet_tables, "_BUNCH", 2)
+    std = np.full((6, 2), 0.25)
+    songs = [(f"{i}.wav", replace(curve(6, seed=i), std=std if i else None)) for i in range(5)]
+    (path,) = parquet_tables.write_parquet(iter(songs), tmp_path / "x.parquet")
+    assert parquet.ParquetFile(path).num_row_groups == 3
+    found = parquet_songs(pd.read_parquet(path))
+    for file, expected in songs:
+        np.testing.assert_array_equal(found[file][["valence", "arousal"]], expected.values)
+    assert (found["4.wav"]["arousal_std"] == 0.25).all() and found["0.wav"].isna().any(axis=None)
+
+
+def test_parquet_refuses_a_recording_that_comes_twice_and_leaves_the_old_file(tmp_path):
+    pytest.importorskip("pyarrow")
+    (path,) = parquet_tables.write_parquet([("1.wav", curve())], tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(MerError, match=r"recording '1.wav' has several curves"):
+        parquet_tables.write_parquet([("1.wav", curve()), ("1.wav", curve())], tmp_path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize(
     ("name", "suffix"),
     [("csv", ".csv"), ("audacity", ".txt"), ("webvtt", ".vtt"), ("sonic-visualiser", ".svl")],
@@ -261,7 +317,7 @@ def test_two_files_of_one_name_are_not_written_over_each_other(tmp_path):
     np.testing.assert_allclose(table["valence"], curve(seed=1).valence, atol=5.1e-7)
 
 
-@pytest.mark.parametrize("name", ["csv", "deam-csv"])
+@pytest.mark.parametrize("name", ["csv", "deam-csv", "parquet"])
 def test_nothing_to_write_is_exit_code_3_and_writes_nothing(collection, tmp_path, name):
     code, _, err = mer_export(collection, "--format", name, "-o", tmp_path / "out", "-P", "nobody")
     assert code == 3 and "by 'nobody'" in err
@@ -281,7 +337,7 @@ def test_wrong_use_is_one_line(collection, tmp_path, arguments, reason):
     assert code == 2 and reason in err and len(err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", ["csv", "deam-csv"])
+@pytest.mark.parametrize("name", ["csv", "deam-csv", "parquet"])
 def test_a_folder_that_takes_no_file_is_told(collection, tmp_path, name):
     (tmp_path / "out").write_text("in the way")
     code, _, err = mer_export(collection, "--format", name, "-o", tmp_path / "out")

@@ -8,13 +8,15 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mer_plugins import EmotionCurve
 from mer_plugins.cli import mer, run
 from mer_plugins.errors import JamsError
 from mer_plugins.jams_store import Provenance, read, store, to_annotation
 from mer_plugins.segments import Segment, segments, summarise_segments
-from mer_plugins.summary import summarise
+from mer_plugins.summary import nearest_region, summarise
 
 
 def annotation(namespace, *rows):
@@ -186,6 +188,53 @@ def test_a_namespace_that_is_not_there_is_told_once_a_file(song, capsys):
     assert code == 3 and out == ""
     assert "has no 'chord' annotation: there are beat, mood_thayer, segment_open" in err
     assert err.count("chord") == 1
+
+
+REGIONS = [
+    "pleasure",
+    "excitement",
+    "arousal",
+    "distress",
+    "misery",
+    "depression",
+    "sleepiness",
+    "contentment",
+]
+
+
+@given(st.integers(0, 7), st.floats(-22, 22), st.floats(0.11, 1))
+def test_the_region_is_the_nearest_of_eight_directions(i, off, radius):
+    angle = np.radians(45 * i + off)
+    assert nearest_region(radius * np.cos(angle), radius * np.sin(angle)) == REGIONS[i]
+
+
+def test_quadrants_and_regions_agree_and_the_centre_is_neutral():
+    assert nearest_region(-0.0, 0.09) == "neutral"
+    corners = {(1, 1): "excitement", (-1, 1): "distress", (-1, -1): "depression"}
+    assert {c: nearest_region(*c) for c in corners} == corners
+    assert nearest_region(1, -1) == "contentment"
+
+
+def test_the_region_stands_in_table_csv_and_json(song, capsys):
+    expected = nearest_region(*ramp().values.mean(axis=0))
+    assert expected in mer_summary(capsys, song)[1]
+    assert json.loads(mer_summary(capsys, song, "--json")[1])["region"] == expected
+    (row,) = pd.read_csv(io.StringIO(mer_summary(capsys, song, "--csv")[1])).to_dict("records")
+    assert row["region"] == expected
+
+
+def test_change_points_where_asked_for(tmp_path, capsys):
+    values = np.repeat([[-0.4, -0.4], [0.4, 0.4], [-0.4, 0.4]], 20, axis=0)
+    curve = EmotionCurve(np.arange(60) / 2, values, 0.5)
+    provenance = Provenance("steps", "1", "f", "", "", 0.5, "", "0")
+    store(tmp_path / "a.jams", [to_annotation(curve, provenance)], duration_s=30.0, title="a")
+    found = json.loads(mer_summary(capsys, tmp_path, "--change-points", "--json")[1])
+    assert found["change_points_s"] == [10.0, 20.0]
+    table = pd.read_csv(io.StringIO(mer_summary(capsys, tmp_path, "--change-points", "--csv")[1]))
+    assert list(table["change_points_s"]) == ["10 20"]
+    assert "10 s, 20 s" in mer_summary(capsys, tmp_path, "--change-points")[1]
+    code, _, err = mer_summary(capsys, tmp_path, "--change-points", "--segments-from", "beat")
+    assert code == 2 and "of whole curves" in err
 
 
 def test_json_and_csv_exclude_each_other(song, capsys):

@@ -22,7 +22,7 @@ from mer_plugins.cli.options import NOTHING_FOUND, parse_parameters
     "format_name",
     required=True,
     metavar="FORMAT",
-    help="csv, deam-csv, sonic-visualiser, audacity, webvtt, or a plugin's.",
+    help="csv, deam-csv, parquet, sonic-visualiser, audacity, webvtt, or a plugin's.",
 )
 @click.option(
     "-o",
@@ -57,13 +57,15 @@ def command(
     """Write the valence-arousal curves of JAMS files in another format.
 
     The formats that write one file a curve are also there for `mer-extract --writer`. deam-csv
-    writes the whole collection into valence.csv and arousal.csv, a row a song.
+    writes the whole collection into valence.csv and arousal.csv, a row a song; parquet writes it
+    into one table, a row an interval, with audformat's index of file, start and end.
 
     \b
     Examples:
       mer export song.jams --format csv -o song.csv
       mer export collection/ --format webvtt -o subtitles/ --plugin damff
       mer export collection/ --format deam-csv -o tables/ --plugin damff
+      mer export collection/ --format parquet -o curves.parquet --plugin damff
       mer export song.jams --format sonic-visualiser -o song.svl -p sample_rate=48000
 
     \b

@@ -28,6 +28,7 @@ class _Row:
     curve: str
     segment: Segment | None
     summary: CurveSummary | None
+    changes: tuple[float, ...] | None = None
 
     def place(self) -> dict[str, object]:
         segment = {} if self.segment is None else asdict(self.segment)
@@ -49,23 +50,40 @@ class _Row:
     help="One line a segment of the first annotation of this JAMS namespace in each file: "
     "segment_open, chord, ...; beat and other instants last until the next.",
 )
+@click.option(
+    "--change-points",
+    "with_changes",
+    is_flag=True,
+    help="Of whole curves, the moments too at which they move to another level.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line of the table.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values, with a header.")
-def command(inputs: tuple[Path, ...], namespace: str | None, as_json: bool, as_csv: bool) -> int:
+def command(
+    inputs: tuple[Path, ...],
+    namespace: str | None,
+    with_changes: bool,
+    as_json: bool,
+    as_csv: bool,
+) -> int:
     """Tell of each valence-arousal curve its mean, range and share of time in each quadrant.
 
-    With --segments-from, of each segment too, and the trend: the slope of the line that fits best.
+    With --segments-from, of each segment instead, and the trend: the slope of the line that fits
+    best. The last word is the region of Russell's circumplex that the mean is nearest to, such as
+    distress or contentment: a place in the plane, not what anybody said of the music.
 
     \b
     Examples:
       mer summary collection/
       mer summary song.jams --json
+      mer summary song.jams --change-points
       mer summary song.jams --segments-from segment_open
       mer summary collection/ --segments-from beat --csv > beats.csv
     """  # noqa: D301
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other: give one of them")
-    rows = list(_rows(inputs, namespace))
+    if with_changes and namespace:
+        raise click.UsageError("--change-points is of whole curves: leave --segments-from away")
+    rows = list(_rows(inputs, namespace, with_changes))
     if rows:
         (_json if as_json else _csv if as_csv else _table)(rows)
     else:
@@ -74,14 +92,16 @@ def command(inputs: tuple[Path, ...], namespace: str | None, as_json: bool, as_c
     return 0 if rows else NOTHING_FOUND
 
 
-def _rows(inputs: tuple[Path, ...], namespace: str | None) -> Iterator[_Row]:
+def _rows(inputs: tuple[Path, ...], namespace: str | None, with_changes: bool) -> Iterator[_Row]:
+    from mer_plugins.change_points import change_points
     from mer_plugins.stored_curves import stored_curves
     from mer_plugins.summary import summarise
 
     for file in stored_curves(inputs, _failed, _left_out):
         for label, curve in file.curves:
             if namespace is None:
-                yield _Row(file.shown, label, None, summarise(curve))
+                changes = tuple(change_points(curve)) if with_changes else None
+                yield _Row(file.shown, label, None, summarise(curve), changes)
                 continue
             try:
                 yield from _segment_rows(file, label, curve, namespace)
@@ -113,7 +133,8 @@ def _json(rows: Sequence[_Row]) -> None:
 
     for row in rows:
         summary = row.summary.to_dict() if row.summary else dict.fromkeys(FIELDS)
-        click.echo(json.dumps({**row.place(), **summary}))
+        changes = {} if row.changes is None else {"change_points_s": row.changes}
+        click.echo(json.dumps({**row.place(), **summary, **changes}))
 
 
 def _csv(rows: Sequence[_Row]) -> None:
@@ -121,11 +142,14 @@ def _csv(rows: Sequence[_Row]) -> None:
 
     places = [row.place() for row in rows]
     # Through Python's own stream, whose line ends click does not alter.
-    table = csv.DictWriter(sys.stdout, [*places[0], *COLUMNS], lineterminator="\n")
+    last = [] if rows[0].changes is None else ["change_points_s"]
+    table = csv.DictWriter(sys.stdout, [*places[0], *COLUMNS, *last], lineterminator="\n")
     table.writeheader()
     for place, row in zip(places, rows, strict=True):
-        numbers = row.summary.to_row() if row.summary else {}
-        table.writerow({**place, **{k: f"{v:.6g}" for k, v in numbers.items()}})
+        cells = row.summary.to_row() if row.summary else {}
+        shown = {k: v if isinstance(v, str) else f"{v:.6g}" for k, v in cells.items()}
+        changes = {name: " ".join(f"{t:.6g}" for t in row.changes or ()) for name in last}
+        table.writerow({**place, **shown, **changes})
 
 
 def _table(rows: Sequence[_Row]) -> None:
@@ -141,7 +165,9 @@ def _table(rows: Sequence[_Row]) -> None:
         for name in (dimension, "range", *(["trend/s"] if by_segment else []))
     ]
     places = ["file", "curve", *(["segment", "from", "to"] if by_segment else [])]
-    table = Table(*places, "length", *dimensions, *QUADRANT_NAMES, box=None, pad_edge=False)
+    last = ["region", *([] if rows[0].changes is None else ["changes at"])]
+    headings = (*places, "length", *dimensions, *QUADRANT_NAMES, *last)
+    table = Table(*headings, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*_cells(row))
     # Off a terminal, as wide as it needs to be: a pipe has no width to wrap at.
@@ -164,3 +190,6 @@ def _cells(row: _Row) -> Iterator[str]:
         if row.segment is not None:
             yield f"{trend:+.3f}"
     yield from (f"{share:.0%}" for share in s.quadrants)
+    yield s.region
+    if row.changes is not None:
+        yield ", ".join(f"{time:g} s" for time in row.changes) or "none"
