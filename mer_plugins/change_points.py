@@ -51,9 +51,9 @@ def change_points(
     Notes
     -----
     The penalty of one more stretch is the larger of two: ``n d^2 / 2``, the squared error that a
-    change of ``d`` over ``n`` values on each side leaves if it is ignored; and ``6 s^2 log N``, twice
-    the Bayesian information criterion for the two means and the moment of a change among N values
-    with noise of standard deviation s: twice, since s is only estimated, from successive
+    change of ``d`` over ``n`` values on each side leaves if it is ignored; and ``6 s^2 log N``,
+    twice the Bayesian information criterion for the two means and the moment of a change among N
+    values with noise of standard deviation s: twice, since s is only estimated, from successive
     differences. A curve of more
     than 3,600 values (half an hour at 2 Hz) is averaged over equal blocks first, and its change
     points lie on their borders. Gaps are passed over as if the next value followed at once.
