@@ -56,6 +56,7 @@ soak: $(VENV)/.installed-test
 bench: $(VENV)/.installed-test
 	-$(MAKE) -k bench-peers
 	$(BIN)/python benchmarks/growth_duration.py $(BENCH)
+	$(BIN)/python benchmarks/growth_tracks.py $(BENCH) --page docs/scale.md
 	$(BIN)/python benchmarks/parts.py $(BENCH)
 	$(BIN)/python benchmarks/training.py $(BENCH)
 	$(BIN)/python benchmarks/end_to_end.py $(BENCH)

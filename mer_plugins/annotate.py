@@ -209,6 +209,8 @@ def _annotation(choice: PluginChoice, result: _Extracted, digest: str) -> dict[s
 def is_done(track: Track, plugins: Sequence[PluginChoice]) -> bool:
     """Tell whether a track's JAMS holds today's result of all the plugins; decodes nothing."""
     try:
+        if not track.jams.exists():
+            return False
         digest = audio_digest(track.audio)
         return all(_is_done(track, choice, digest) for choice in plugins)
     except MerError:

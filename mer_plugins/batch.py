@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from mer_plugins.annotate import Job, Outcome, PluginChoice, annotate
 from mer_plugins.collection import Track
@@ -31,6 +32,11 @@ class Settings:
     def job(self, track: Track) -> Job:
         """Make the job of one track."""
         return Job(track, self.plugins, self.overwrite, self.allow_truncated, self.writers)
+
+    @cached_property
+    def digests(self) -> tuple[tuple[str, str], ...]:
+        """Name and :func:`~mer_plugins.fingerprints.settings_digest` of each plugin."""
+        return tuple((c.info.name, settings_digest(c.info, c.decisive)) for c in self.plugins)
 
 
 @dataclass
@@ -89,14 +95,18 @@ def run(
         if outcome.status == "broken":
             raise PluginError(outcome.reason)
         _remember(outcome, settings, index, stamps.pop(outcome.track, None))
+        tell(outcome)
+
+    def tell(outcome: Outcome) -> None:
         summary.add(outcome)
         on_outcome(outcome)
 
     def jobs() -> Iterator[Job]:
+        names = _names(settings)
         for track in tracks:
             stamp = _stamp(track)
             if not settings.overwrite and stamp and _known(track, settings, index, stamp):
-                report(Outcome(track, "already", plugins=_names(settings)))
+                tell(Outcome(track, "already", plugins=names))
                 continue
             if stamp:
                 stamps[track] = stamp
@@ -117,20 +127,24 @@ def failed_before(tracks: Iterable[Track], settings: Settings, index: DoneIndex)
             yield track
 
 
+def is_known(track: Track, settings: Settings, index: DoneIndex) -> bool:
+    """Tell whether the index certainly has the track as done with all plugins; reads no file."""
+    stamp = _stamp(track)
+    return stamp is not None and _known(track, settings, index, stamp)
+
+
 def _known(track: Track, settings: Settings, index: DoneIndex, stamp: Stamp) -> bool:
     return not settings.writers and all(
-        index.is_done(track.jams, c.info.name, settings_digest(c.info, c.decisive), stamp)
-        for c in settings.plugins
+        index.is_done(track.jams, name, digest, stamp) for name, digest in settings.digests
     )
 
 
 def _remember(outcome: Outcome, settings: Settings, index: DoneIndex, stamp: Stamp | None) -> None:
-    for choice in settings.plugins:
-        what = (outcome.track.jams, choice.info.name, settings_digest(choice.info, choice.decisive))
+    for name, digest in settings.digests:
         if outcome.status == "failed":
-            index.remember_failure(*what, stamp, outcome.reason)
+            index.remember_failure(outcome.track.jams, name, digest, stamp, outcome.reason)
         elif stamp is not None:
-            index.remember(*what, stamp)
+            index.remember(outcome.track.jams, name, digest, stamp)
 
 
 def _names(settings: Settings) -> tuple[str, ...]:

@@ -127,6 +127,7 @@ class _Finder:
         self._named: set[str] = set()
         # Lists tend to name one folder's files in a row; a cache per search cannot go stale.
         self._scan = lru_cache(maxsize=_FOLDERS_KEPT)(scan)
+        self._mirrored = lru_cache(maxsize=_FOLDERS_KEPT)(self._mirror_folder)
 
     def tracks(self, source: Source) -> Iterator[Track]:
         return self._below(source) if os.path.isdir(source.path) else self._one(source)
@@ -143,18 +144,19 @@ class _Finder:
         if key in self._named or (jams == own_jams and self._walk.has_found(folder, audio)):
             return
         self._named.add(key)
-        shown = os.path.join(os.path.dirname(source.shown), audio)
+        shown = os.path.normpath(os.path.join(os.path.dirname(source.shown), audio))
         yield self._track(folder, audio, jams, shown, folder.real)
 
     def _below(self, source: Source) -> Iterator[Track]:
         top = os.path.realpath(source.path)
         for folder in self._walk.folders(source.path):
             shown = os.path.join(source.shown, os.path.relpath(folder.path, source.path))
+            before = os.path.normpath(os.path.join(shown, "_"))[:-1]
             for audio in folder.recordings:
                 jams = folder.jams_name(audio)
-                is_new = os.path.join(folder.real, jams) not in self._named
+                is_new = not self._named or os.path.join(folder.real, jams) not in self._named
                 if is_new and self._walk.takes(folder, audio, top):
-                    yield self._track(folder, audio, jams, os.path.join(shown, audio), top)
+                    yield self._track(folder, audio, jams, before + audio, top)
 
     def _listed(self, path: str) -> Folder:
         try:
@@ -162,14 +164,17 @@ class _Finder:
         except OSError as exc:
             raise CollectionError(f"its folder cannot be read ({exc.strerror})") from exc
 
+    def _mirror_folder(self, path: str) -> Path | None:
+        return None if self._mirror is None else Path(self._mirror.of(path))
+
     def _track(self, folder: Folder, audio: str, jams: str, shown: str, top: str) -> Track:
-        path, beside = Path(folder.path, audio), Path(folder.path, jams)
-        name = os.path.normpath(shown)
-        if self._mirror is None:
-            return Track(path, beside, None, name)
-        mirrored = Path(self._mirror.of(folder.path), jams)
+        path, beside = folder.place / audio, folder.place / jams
+        place = self._mirrored(folder.path)
+        if place is None:
+            return Track(path, beside, None, shown)
+        mirrored = place / jams
         has_base = beside != mirrored and self._walk.may_read(str(beside), top)
-        return Track(path, mirrored, beside if has_base else None, name)
+        return Track(path, mirrored, beside if has_base else None, shown)
 
 
 def _check_file(path: str) -> None:

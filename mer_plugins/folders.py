@@ -14,7 +14,9 @@ import os
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice, takewhile
+from pathlib import Path
 
 from mer_plugins.audio import AUDIO_SUFFIXES
 
@@ -46,9 +48,16 @@ class Folder:
     links: frozenset[str]
     linked_folders: list[str]
 
+    @cached_property
+    def place(self) -> Path:
+        """`path`, parsed once for all the recordings."""
+        return Path(self.path)
+
     def jams_name(self, recording: str) -> str:
         """Return the name of the JAMS that belongs to a recording of this folder."""
         stem = os.path.splitext(recording)[0]
+        if self._is_plain(recording, stem):
+            return stem + JAMS_SUFFIX
         whole = recording + JAMS_SUFFIX
         if self._has(stem):
             return whole
@@ -69,6 +78,13 @@ class Folder:
             return stem
         short = stem + JAMS_SUFFIX
         return next((r for r in self._with_stem(stem) if self.jams_name(r) == short), None)
+
+    def _is_plain(self, recording: str, stem: str) -> bool:
+        """Tell, sooner than the general way, that no other name here can be in the way."""
+        start = bisect_left(self.recordings, stem + ".")
+        near = self.recordings[start : start + 2]
+        alone = len(near) < 2 or not near[1].startswith(stem + ".")
+        return "." not in stem and alone and near[:1] == [recording]
 
     def _with_stem(self, stem: str) -> Iterator[str]:
         start = bisect_left(self.recordings, stem + ".")

@@ -221,16 +221,21 @@ def tracks_of(
 
 def _dry_run(tracks: Iterable[Track], settings: Settings, problems: list[tuple[str, str]]) -> int:
     from mer_plugins.annotate import is_done
+    from mer_plugins.batch import is_known
+    from mer_plugins.done_index import DoneIndex, default_index_path
 
     count = {True: 0, False: 0}
-    for track in tracks:
-        finished = not settings.overwrite and is_done(track, settings.plugins)
-        count[finished] += 1
-        if not finished:
-            click.echo(
-                f"would annotate {click.format_filename(track.name)} "
-                f"-> {click.format_filename(track.jams)}"
+    with DoneIndex(default_index_path()) as index:
+        for track in tracks:
+            finished = not settings.overwrite and (
+                is_known(track, settings, index) or is_done(track, settings.plugins)
             )
+            count[finished] += 1
+            if not finished:
+                click.echo(
+                    f"would annotate {click.format_filename(track.name)} "
+                    f"-> {click.format_filename(track.jams)}"
+                )
     click.echo(f"to do {count[False]}, already done {count[True]}")
     return _exit_code(sum(count.values()), 0, problems)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mer_plugins.collection import Track
 
 _PLAIN_EVERY_S = 10.0
+# Oftener than rich draws, and far less often than tracks that were done before go by.
+_BAR_EVERY_S = 0.05
 
 
 class Reporter(BarOrLines):
@@ -38,7 +40,7 @@ class Reporter(BarOrLines):
         self.summary = Summary()
         self._log_path = log
         self._found, self._complete = 0, False
-        self._started = time.monotonic()
+        self._started = self._updated = time.monotonic()
         self._music_s = 0.0
         self._log: TextIO | None = None
 
@@ -51,6 +53,8 @@ class Reporter(BarOrLines):
 
     def close(self) -> None:
         """Take the bar away and close the log; may be called twice."""
+        if self._bar is not None:
+            self._tell_progress()
         super().close()
         if self._log is not None and self._log is not sys.stdout:
             self._log.close()
@@ -73,7 +77,8 @@ class Reporter(BarOrLines):
             self._line(f"{outcome.track.name}: {short_reason(outcome)}")
         elif outcome.status == "done" and not self._quiet and self._bar is None:
             self._line(_described(outcome))
-        self._tell_progress()
+        if time.monotonic() - self._updated > _BAR_EVERY_S:
+            self._tell_progress()
 
     def _write_log(self, log: TextIO, outcome: Outcome) -> None:
         try:
@@ -90,7 +95,8 @@ class Reporter(BarOrLines):
                     log.close()
 
     def _tell_progress(self) -> None:
-        elapsed = time.monotonic() - self._started
+        self._updated = time.monotonic()
+        elapsed = self._updated - self._started
         note = f"{self._music_s / max(elapsed, 1e-9):.0f}x real time, {self.summary}"
         total = self._found if self._complete else None
         done = self.summary.counts.total()
