@@ -12,6 +12,12 @@ def mer_engines() -> list[EngineSpec]:
     return [
         EngineSpec("local", "mer_plugins.engines.local:LocalEngine", "processes on this machine"),
         EngineSpec("serial", "mer_plugins.engines.serial:SerialEngine", "no processes; for tests"),
+        EngineSpec(
+            "ray",
+            "mer_plugins.engines.ray:RayEngine",
+            "a Ray cluster of many machines",
+            counts_workers=True,
+        ),
     ]
 
 

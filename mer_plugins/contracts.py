@@ -217,11 +217,17 @@ CollectionWriter = Callable[[Iterable[tuple[str, EmotionCurve]], "Path"], "list[
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """A way to spread work over workers; `factory` as in :class:`ExtractorSpec`."""
+    """A way to spread work over workers; `factory` as in :class:`ExtractorSpec`.
+
+    `factory` takes ``workers`` and ``timeout_s``; further keyword parameters are options of the
+    engine. With `counts_workers`, it chooses itself how many workers there are if ``workers`` is
+    left out; otherwise the host gives it the number of cores of this machine.
+    """
 
     name: str
     factory: str
     summary: str = ""
+    counts_workers: bool = False
 
 
 @dataclass(frozen=True)

@@ -250,19 +250,21 @@ def load_factory(factory: str, what: str) -> Any:
         raise PluginError(f"{what} cannot be imported: {_one_line(exc)}") from exc
 
 
-def check_parameters(name: str, factory: Any, parameters: Mapping[str, Any]) -> None:
+def check_parameters(
+    name: str, factory: Any, parameters: Mapping[str, Any], kind: str = "plugin"
+) -> None:
     """Raise PluginError, naming what there is, if `factory` does not take a parameter."""
     try:
         known = inspect.signature(factory).parameters
     except TypeError as exc:
-        raise PluginError(f"plugin {name!r} cannot start: {_one_line(exc)}") from exc
+        raise PluginError(f"{kind} {name!r} cannot start: {_one_line(exc)}") from exc
     except ValueError:  # code of C without a signature says itself what it does not take
         return
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()):
         return
     if unknown := sorted(set(parameters) - set(known)):
         raise PluginError(
-            f"plugin {name!r} takes no parameter {', '.join(map(repr, unknown))}: "
+            f"{kind} {name!r} takes no parameter {', '.join(map(repr, unknown))}: "
             f"it takes {', '.join(sorted(known)) or 'none'}"
         )
 

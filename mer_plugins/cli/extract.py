@@ -33,6 +33,7 @@ Examples:
   mer-extract --plugin damff @list.txt -j 8         one path a line, eight processes
   find . -name '*.mp3' | mer-extract --plugin damff -
   mer-extract --plugin damff --retry-failed music/  only what failed before
+  mer-extract --plugin damff --engine ray --address auto /shared/music
 
 \b
 Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plugin error;
@@ -67,7 +68,7 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
     "--workers",
     type=click.IntRange(1),
     metavar="N",
-    help="Worker processes.  [default: number of cores]",
+    help="Worker processes.  [default: number of cores, of all machines that the engine uses]",
 )
 @click.option(
     "--device",
@@ -125,7 +126,20 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
     default="local",
     show_default=True,
     metavar="NAME",
-    help="How work is spread: local, serial, or a plugin's.",
+    help="How work is spread; `mer plugins --json` lists the engines.",
+)
+@click.option(
+    "--address",
+    metavar="TEXT",
+    help="Cluster that the engine joins: auto, HOST:PORT or ray://HOST:PORT. Its nodes must see the "
+    "collection under the same path.",
+)
+@click.option(
+    "--engine-option",
+    "engine_options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Parameter of the engine, such as num_gpus=0.25; may be repeated.",
 )
 @click.option("--shard", metavar="I/N", help="Do only the I-th of N parts, I from 1 to N.")
 @click.option("-q", "--quiet", is_flag=True, help="Only failures and the last line.")
@@ -280,12 +294,19 @@ def _run(
 
 
 def _engine(host: PluginHost, options: dict[str, Any]) -> Engine:
-    from mer_plugins.host import load_factory
+    from mer_plugins.host import check_parameters, load_factory
 
-    workers = options["workers"] or len(os.sched_getaffinity(0))
     spec = host.engines.get(options["engine"])
     factory = load_factory(spec.factory, f"engine {spec.name!r}")
-    engine: Engine = factory(workers=workers, timeout_s=options["timeout_s"] or None)
+    chosen = parse_parameters(options["engine_options"], option="--engine-option")
+    if options["address"] is not None:
+        chosen["address"] = options["address"]
+    check_parameters(spec.name, factory, chosen, "engine")
+    workers = options["workers"]
+    if workers is None and not spec.counts_workers:
+        workers = len(os.sched_getaffinity(0))
+    settled = {"workers": workers, "timeout_s": options["timeout_s"] or None}
+    engine: Engine = factory(**{**chosen, **settled})
     return engine
 
 
