@@ -62,7 +62,7 @@ def extract(runs: Runs, collection: Path, cache: Path, *options: object) -> None
     """Run a fresh command over the collection."""
     told = cache / "own"
     fixed = ("--plugin", "global-mean", "--quiet", *options, collection)
-    own = {"XDG_CACHE_HOME": str(cache), "MER_BENCH_OWN": str(told)}
+    own = {"MER_CACHE_DIR": str(cache), "MER_BENCH_OWN": str(told)}
     run_command(runs.timing, [sys.executable, "-c", EXTRACT, *map(str, fixed)], environment=own)
     peak_kib, cpu_s = map(float, told.read_text().split())
     runs.first.rss.append(peak_kib / 1024)
