@@ -196,13 +196,17 @@ def _encode(content: dict[str, Any], *, allow_nan: bool) -> bytes:
 
 
 def _target(path: Path) -> Path:
-    real = Path(os.path.realpath(path))
-    if path.is_symlink() and real.parent != Path(os.path.realpath(path.parent)):
-        raise JamsError(f"{path}: is a link that leads out of its folder, to {real}; not written")
-    target = real if path.is_symlink() else path
+    target = _within_folder(path) if path.is_symlink() else path
     if target.exists() and not os.access(target, os.W_OK):
         raise JamsError(f"{path}: is read-only; make it writable, or write elsewhere with -o")
     return target
+
+
+def _within_folder(link: Path) -> Path:
+    real = Path(os.path.realpath(link))
+    if real.parent != Path(os.path.realpath(link.parent)):
+        raise JamsError(f"{link}: is a link that leads out of its folder, to {real}; not written")
+    return real
 
 
 def _present(target: Path, base: Path | None) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from mer_plugins.cli.extract import command
+from mer_plugins.done_index import default_index_path
 from mer_plugins.errors import MerError
 
 
@@ -157,6 +158,21 @@ def test_output_folder_mirrors_the_tree_and_leaves_the_collection_alone(music, t
         "deep/b.jams",
     ]
     assert not list(music.rglob("*.jams"))
+
+
+def test_dry_run_reads_neither_jams_nor_recordings_that_the_index_knows(music, monkeypatch):
+    extract(music)
+    monkeypatch.setattr("mer_plugins.annotate.read", lambda path: pytest.fail(f"read {path}"))
+    monkeypatch.setattr("mer_plugins.annotate.audio_digest", lambda p: pytest.fail(f"read {p}"))
+    assert extract(music, "--dry-run")[1].splitlines() == ["to do 0, already done 2"]
+    (music / "a.jams").unlink()
+    assert extract(music, "--dry-run")[1].splitlines()[-1] == "to do 1, already done 1"
+
+
+def test_dry_run_without_the_index_says_the_same(music):
+    extract(music)
+    default_index_path().unlink()
+    assert extract(music, "--dry-run")[1].splitlines() == ["to do 0, already done 2"]
 
 
 def test_dry_run_writes_nothing(music):
