@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from pathlib import Path
 from threading import Lock
 
@@ -55,7 +56,7 @@ def started_with(folder):
     return found
 
 
-def wait_until(condition, patience_s=60.0):
+def wait_until(condition, patience_s=120.0):
     deadline = time.monotonic() + patience_s
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -74,8 +75,10 @@ def end_all(folder):
 
 @pytest.fixture(scope="module")
 def ray_folder():
+    # Which stays as long as this process does, must not be taken for one of Ray's.
+    resource_tracker.ensure_running()
     # Not below tmp_path: the path of a socket may have no more than 107 characters.
-    folder = Path(tempfile.mkdtemp(prefix="mer-ray-", dir="/tmp"))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="mer-ray-", dir="/tmp"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TMPDIR", str(folder))
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
@@ -206,3 +209,120 @@ def test_the_job_in_hand_of_a_node_that_is_killed_is_done_elsewhere(cluster, tmp
             cluster.remove_node(doomed, allow_graceful=False)
     assert sorted(results) == list(range(8))
     assert int((tmp_path / "held").read_text()) in results
+
+
+@pytest.fixture
+def annotate():
+    """Return a function that starts the command as people do; it runs on."""
+    started = []
+
+    def start(*arguments):
+        argv = [sys.executable, "-c", EXTRACT, "--plugin", "damff", "--device", "cpu", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(list(map(str, argv)), start_new_session=True, **pipes))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+def undisturbed(*arguments):
+    argv = ["--plugin", "damff", "--device", "cpu", *map(str, arguments)]
+    return CliRunner().invoke(command, argv, standalone_mode=False).stdout
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("*.jams")}
+
+
+@pytest.mark.ray
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+def test_with_a_node_killed_midway_a_collection_ends_as_with_the_local_engine(
+    cluster, annotate, tmp_path, song
+):
+    music, log = tmp_path / "music", tmp_path / "log.jsonl"
+    for i in range(8):
+        song(music / f"{i}.wav", 20.0, seed=i)
+    (music / "text.wav").write_text("this is no sound\n" * 100)
+    expected, out = tmp_path / "local", tmp_path / "ray"
+    undisturbed("-j", 1, "-o", expected, music)
+    doomed = cluster.add_node(num_cpus=1)
+    many = ("--engine", "ray", "--address", cluster.address, "-q", "-o", out, music)
+    running = annotate(*many, "--log-json", log)
+    assert wait_until(lambda: len(contents(out)) > 1)
+    cluster.remove_node(doomed, allow_graceful=False)
+    stdout, stderr = running.communicate(timeout=120)
+    assert stdout == "done 8, already done 0, failed 1\n", stderr
+    assert running.returncode == 1
+    assert [line.partition(": ")[0] for line in stderr.splitlines()] == [str(music / "text.wav")]
+    told = [json.loads(line) for line in log.read_text().splitlines()]
+    assert sorted(Path(record["audio"]).name for record in told) == [
+        *(f"{i}.wav" for i in range(8)),
+        "text.wav",
+    ]
+    assert contents(out) == contents(expected) and len(contents(out)) == 8
+    (music / "text.wav").unlink()
+    again, _ = annotate(*many).communicate(timeout=120)
+    assert again == "done 0, already done 8, failed 0\n"
+
+
+@pytest.mark.ray
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+def test_on_this_machine_alone_ctrl_c_leaves_no_process_and_the_next_run_goes_on(
+    annotate, tmp_path, song, monkeypatch
+):
+    music = tmp_path / "music"
+    for i in range(30):
+        song(music / f"{i:02}.wav", 10.0, seed=i)
+    folder = Path(tempfile.mkdtemp(prefix="mer-ray-", dir="/tmp"))
+    monkeypatch.setenv("RAY_TMPDIR", str(folder))
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    try:
+        running = annotate("--engine", "ray", "-j", 1, music)
+        assert wait_until(lambda: contents(music))
+        os.killpg(running.pid, signal.SIGINT)
+        stdout, stderr = running.communicate(timeout=120)
+    finally:
+        left = end_all(folder)
+    assert running.returncode == 130, stderr
+    assert "run the same command again" in stderr and "Traceback" not in stderr
+    assert stdout == ""
+    assert not left
+    done = len(contents(music))
+    told = undisturbed("--engine", "serial", "-q", music)
+    assert told == f"done {30 - done}, already done {done}, failed 0\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--engine", "local", "--address", "auto"], "engine 'local' takes no parameter 'address'"),
+        (["--engine", "local", "--engine-option", "colour=red"], "no parameter 'colour'"),
+    ],
+)
+def test_options_that_an_engine_does_not_take(tmp_path, options, complaint):
+    argv = ["--plugin", "global-mean", *options, str(tmp_path)]
+    with pytest.raises(PluginError, match=complaint):
+        CliRunner().invoke(command, argv, standalone_mode=False, catch_exceptions=False)
+
+
+def test_without_ray_it_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("mer_plugins.engines.ray.find_spec", lambda name: None)
+    with pytest.raises(PluginError, match=r"pip install 'mer-plugins\[ray\]'"):
+        RayEngine()
+
+
+@pytest.mark.ray
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+def test_where_no_cluster_answers_it_is_one_line():
+    with pytest.raises(PluginError, match="^no Ray cluster answers at '127.*': .+") as told:
+        list(RayEngine(address="127.0.0.1:1").run(do, [0], tell))
+    assert "\n" not in str(told.value)
+
+
+def test_help_and_lists_do_not_import_ray():
+    code = "import sys; from mer_plugins.cli.extract import command; command(['--help'], standalone_mode=False); sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0

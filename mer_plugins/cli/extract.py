@@ -131,8 +131,8 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
 @click.option(
     "--address",
     metavar="TEXT",
-    help="Cluster that the engine joins: auto, HOST:PORT or ray://HOST:PORT. Its nodes must see the "
-    "collection under the same path.",
+    help="Cluster that the engine joins: auto, HOST:PORT or ray://HOST:PORT. Its machines must see "
+    "the collection under the same path.",
 )
 @click.option(
     "--engine-option",

@@ -1,4 +1,4 @@
-"""Actors of a Ray cluster, on this machine or on many; no job's, worker's or node's death harms others.
+"""Actors of a Ray cluster, on this machine or on many; no death of one harms another's job.
 
 Each actor is a process of one thread that keeps what its work has loaded, as a local worker does,
 and has one job in hand at a time. Jobs and results travel; recordings and JAMS do not: every node
@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import textwrap
 import time
 from collections import deque
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 # For the first worker, or the next one where none is left: a cluster may have to grow first.
 _START_S = 300.0
+_ANSWER_S = 10.0
 # Jobs are small and recordings never pass through it; Ray takes no less.
 _OBJECT_STORE_BYTES = 80 * 2**20
 # One thread a worker: cores are filled by workers, and results do not depend on their number.
@@ -322,7 +324,7 @@ def _hiring(work: Callable[[J], R], num_gpus: float) -> Callable[[], ActorHandle
 
 @contextmanager
 def _session(address: str | None, cpus: int) -> Iterator[None]:
-    """Join a cluster or start one, and leave it in the end, unless this process was in it before."""
+    """Join a cluster or start one, and leave it in the end unless we were in it before."""
     with _quiet_import():
         import ray
 
@@ -340,6 +342,8 @@ def _session(address: str | None, cpus: int) -> Iterator[None]:
 def _connect(address: str | None, cpus: int) -> None:
     import ray
 
+    if address is not None:
+        _check_answers(address)
     own = {
         "num_cpus": cpus,
         "include_dashboard": False,
@@ -355,6 +359,17 @@ def _connect(address: str | None, cpus: int) -> None:
     except Exception as exc:
         where = f"no Ray cluster answers at {address!r}" if address else "Ray cannot start here"
         raise PluginError(f"{where}: {_line(exc)}") from exc
+
+
+def _check_answers(address: str) -> None:
+    """Raise PluginError at once where Ray would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if "://" in address or not (colon and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
+    except (OSError, OverflowError) as exc:
+        raise PluginError(f"no Ray cluster answers at {address!r}: {_line(exc)}") from exc
 
 
 @contextmanager
