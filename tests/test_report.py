@@ -24,6 +24,7 @@ from mer_plugins import EmotionCurve
 from mer_plugins.audio import AudioError
 from mer_plugins.cli import mer, run
 from mer_plugins.jams_store import Provenance, new_jams, to_annotation
+from mer_plugins.report.evaluation_page import write_evaluation_page
 from mer_plugins.report.html import ReportError
 from mer_plugins.report.links import link
 from mer_plugins.report.page import write_collection_page
@@ -400,3 +401,61 @@ def test_results_of_another_format_and_songs_that_are_gone(labelled_music, tmp_p
     capsys.readouterr()
     assert mer_report(out, "-o", page) == 2
     assert "format is 'later 9': expected 'mer-plugins evaluation 1'" in capsys.readouterr().err
+
+
+def test_an_evaluation_shows_people_and_every_system_of_a_song_together(labelled_music, tmp_path):
+    mine = tmp_path / "mine"
+    for i, path in enumerate(sorted(labelled_music.glob("*.jams"))):
+        write_jams(mine / path.name, by_plugin(curve(seed=10 + i, std=True)))
+    out, page = tmp_path / "out", tmp_path / "report.html"
+    arguments = ["evaluate", "--reference", labelled_music, "--estimates", mine, "-o", out]
+    with pytest.raises(SystemExit):
+        run(mer, "mer", list(map(str, arguments)))
+    assert mer_report(out, "-o", page) == 0
+    found = read_page(page)
+    data = found.json("evaluation")
+    shown = [(x["name"], x["human"], x["hidden"]) for x in data["report"]["labels"]]
+    assert shown == [
+        ("reference (people)", True, False),
+        ("loud", False, False),
+        ("global-mean", False, True),
+        ("mean-trajectory", False, True),
+    ]
+    for i, path in enumerate(sorted(labelled_music.glob("*.jams"))):
+        number = data["numbers"][f"{path.stem}.wav"]
+        curves = {c["label"]: c for c in found.json(f"details-{number}")["curves"]}
+        assert list(curves) == [0, 1, 2, 3]
+        np.testing.assert_allclose(
+            curves[1]["values"], curve(seed=10 + i, std=True).values.T, atol=6e-4
+        )
+        np.testing.assert_allclose(curves[1]["std"], curve(seed=10 + i, std=True).std.T, atol=6e-4)
+        assert len(curves[0]["values"][0]) == 12 and curves[0]["std"] is None
+
+
+def test_an_evaluation_without_curves_still_opens_and_a_large_one_lies_beside_the_page(
+    labelled_music, tmp_path
+):
+    out, page = evaluated(labelled_music, tmp_path / "out"), tmp_path / "report.html"
+    folder = write_evaluation_page(out, page, title="x", inline_bytes=10)
+    assert folder == tmp_path / "report_files"
+    assert sorted(path.name for path in folder.iterdir()) == ["track-0.js", "track-1.js"]
+    found = read_page(page)
+    assert found.json("evaluation")["report"]["folder"] == "report_files"
+    assert not [s for s, _ in found.scripts if str(s.get("id")).startswith("details")]
+    (out / "curves.npz").unlink()
+    assert write_evaluation_page(out, page, title="x") is None
+    data = read_page(page).json("evaluation")
+    assert data["numbers"] == {} and len(data["rows"]) == 4 and None not in data["audio"].values()
+
+
+def test_the_recordings_of_an_evaluation_are_found_from_any_folder(
+    labelled_music, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    out = evaluated(labelled_music.relative_to(tmp_path), Path("out"))
+    monkeypatch.chdir(labelled_music)
+    assert mer_report(tmp_path / out, "-o", tmp_path / "report.html") == 0
+    data = read_page(tmp_path / "report.html").json("evaluation")
+    assert {unquote(address).partition("/")[0] for address in data["audio"].values()} == {
+        "labelled"
+    }

@@ -262,39 +262,140 @@ def test_the_narrow_page_does_not_scroll_sideways(page):
     page.browser.set_window_size(1200, 1400)
 
 
-def test_the_evaluation_ranks_draws_and_plays(browser, tmp_path, song):
+def mer_runs(*arguments):
     from mer_plugins.cli import mer, run
 
+    with pytest.raises(SystemExit) as left:
+        run(mer, "mer", list(map(str, arguments)))
+    assert left.value.code == 0
+
+
+@pytest.fixture
+def evaluation(browser, tmp_path, song):
+    """Return the browser with the page of an evaluation open: three songs, two systems that listen."""
     for i in range(3):
         song(tmp_path / "music" / f"{i}.wav", 20.0, seed=i)
         write_jams(tmp_path / "music" / f"{i}.jams", "", loud=0.1 * i)
-        write_jams(tmp_path / "mine" / f"{i}.jams", "", **{EVIL: 0.3})
+        write_jams(tmp_path / "mine" / f"{i}.jams", "", loud=0.2, **{EVIL: 0.3})
     for path in (tmp_path / "music").glob("*.jams"):
         path.write_text(path.read_text().replace('"program"', '"manual"'))
-    steps = (
-        ["evaluate", "--reference", tmp_path / "music", "--estimates", tmp_path / "mine"],
-        ["report", tmp_path / "out"],
-    )
-    for step, output in zip(steps, (tmp_path / "out", tmp_path / "report.html"), strict=True):
-        with pytest.raises(SystemExit) as left:
-            run(mer, "mer", [*map(str, step), "-o", str(output)])
-        assert left.value.code == 0
+    music, mine = tmp_path / "music", tmp_path / "mine"
+    mer_runs("evaluate", "--reference", music, "--estimates", mine, "-o", tmp_path / "out")
+    mer_runs("report", tmp_path / "out", "-o", tmp_path / "report.html")
     browser.get((tmp_path / "report.html").as_uri())
     page = Page(browser)
     page.wait("document.querySelectorAll('#arousal .point').length === 3")
+    return page
+
+
+def severe(page):
+    return [e["message"] for e in page.browser.get_log("browser") if e["level"] == "SEVERE"]
+
+
+def test_the_evaluation_ranks_draws_and_lists(evaluation):
+    page = evaluation
     ranked = [row.text for row in page.all("#board td:first-child")]
-    assert sorted(ranked) == sorted([EVIL, "global-mean", "mean-trajectory"])
+    assert sorted(ranked) == sorted(["loud", EVIL, "global-mean", "mean-trajectory"])
     (rmse,) = [o for o in page.all("#metric option") if o.text == "RMSE"]
     rmse.click()
     errors = page.run("ranked().map(meanScore)")
     assert errors == sorted(errors)
-    worst = page.all("#worst button")[0].text
     expected = page.run(
         "rowsOf(chosen('system')).sort((a, b) => b.valence.rmse - a.valence.rmse)[0].song"
     )
-    assert worst == expected
-    page.all("#worst button")[0].click()
-    page.wait(f"element('audio').src.endsWith('/music/{worst}')")
-    assert page.one("#chosen").text == worst and not page.all("img[src=x]")
-    severe = [e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"]
-    assert severe == []
+    assert page.all("#worst button")[0].text == expected
+    assert not page.all("img[src=x]") and severe(page) == []
+
+
+def test_a_song_of_an_evaluation_opens_with_people_and_every_system(evaluation):
+    page = evaluation
+    worst = page.all("#worst button")[0]
+    name = worst.text
+    worst.click()
+    page.wait_for_track()
+    assert page.one("#chosen").text == name
+    assert page.run("element('audio').src").endswith(f"/music/{name}")
+    assert page.run("location.hash") == f"#song={name}"
+    legend = [text.text for text in page.all("#over-time .legendtext")]
+    assert legend == ["reference (people)", "loud", EVIL, "global-mean", "mean-trajectory"]
+    shown = "element('over-time').data.filter(t => t.showlegend).map(t => t.visible)"
+    assert page.run(shown) == [True, True, True, "legendonly", "legendonly"]
+    styles = (
+        "element('over-time').data.filter(t => t.showlegend).map(t => t.line.color + t.line.dash)"
+    )
+    assert len(set(page.run(styles))) == 5
+    fills = "element('over-time').data.filter(t => t.fill === 'toself').length"
+    # Of the system that has deviations, for valence and for arousal; so has the reference.
+    assert page.run(fills) == 4
+    assert name in page.run("element('song').value") and "loud" in page.one("#song-scores").text
+    assert not page.all("img[src=x]") and severe(page) == []
+
+
+def test_sound_and_curves_of_an_evaluation_move_each_other(evaluation):
+    from selenium.webdriver import ActionChains
+
+    page = evaluation
+    page.run("void openSong('1.wav')")
+    page.wait_for_track()
+    page.run("void (element('audio').currentTime = 7.25)")
+    page.wait("Math.abs(element('over-time').layout.shapes[0].x0 - 7.25) < 0.01")
+    page.wait("Math.abs(element('plane').data[5].y[0] - element('plane').data[0].y[14]) < 1e-9")
+    assert "reference (people) valence +0.10" in page.one("#now").text
+    assert "global-mean" not in page.one("#now").text
+    plot = page.one("#over-time .nsewdrag[data-subplot=xy]")
+    ActionChains(page.browser).move_to_element_with_offset(plot, plot.size["width"] // 4, 8).pause(
+        0.3
+    ).click().perform()
+    page.wait("element('audio').currentTime > 13")
+    page.wait("element('over-time').layout.shapes[0].x0 === element('audio').currentTime")
+
+
+def test_the_legend_hides_a_curve_everywhere_and_for_the_next_song_too(evaluation):
+    page = evaluation
+    page.run("void openSong('1.wav')")
+    page.wait_for_track()
+    page.all("#over-time .legendtoggle")[1].click()
+    shown = True, False, True
+    page.wait("element('plane').data[1].visible === false")
+    assert page.run("element('plane').data.map(t => t.visible)") == 2 * [*shown, False, False]
+    page.wait("!element('now').textContent.includes('loud')")
+    page.run("void openSong('2.wav')")
+    page.wait("opened.track === '2.wav' && opened.details")
+    page.wait("element('over-time').data.filter(t => t.showlegend)[1].visible === 'legendonly'")
+
+
+def test_an_evaluation_without_curves_or_recordings_says_what_to_do(evaluation, tmp_path):
+    (tmp_path / "out" / "curves.npz").unlink()
+    (tmp_path / "music").rename(tmp_path / "moved")
+    mer_runs("report", tmp_path / "out", "-o", tmp_path / "report.html")
+    evaluation.browser.get("about:blank")
+    evaluation.browser.get((tmp_path / "report.html").as_uri() + "#song=0.wav")
+    evaluation.wait("element('problems').textContent")
+    assert "run mer evaluate again" in evaluation.one("#problems").text
+    assert "--audio" in evaluation.one("#silent").text
+    assert not evaluation.one("#plots").is_displayed() and severe(evaluation) == []
+
+
+def test_an_evaluation_by_quadrants_has_its_page(browser, tmp_path, song):
+    for i, quadrant in enumerate(("Q1", "Q3")):
+        song(tmp_path / "music" / f"{i}.wav", 20.0, seed=i)
+        write_jams(tmp_path / "music" / f"{i}.jams", "")
+        path = tmp_path / "music" / f"{i}.jams"
+        jams = json.loads(path.read_text())
+        tag = {"time": 0.0, "duration": 20.0, "value": quadrant, "confidence": None}
+        annotation = {"namespace": "tag_open", "data": [tag], "sandbox": {}}
+        annotation["annotation_metadata"] = {"data_source": "manual"}
+        path.write_text(json.dumps({**jams, "annotations": [annotation]}))
+        write_jams(tmp_path / "mine" / f"{i}.jams", "", loud=0.2)
+    music, mine = tmp_path / "music", tmp_path / "mine"
+    mer_runs("evaluate", "--reference", music, "--estimates", mine, "-o", tmp_path / "out")
+    mer_runs("report", tmp_path / "out", "-o", tmp_path / "report.html")
+    browser.get((tmp_path / "report.html").as_uri())
+    page = Page(browser)
+    page.wait("document.querySelectorAll('#board td').length")
+    assert "AUC" in page.one("#board").text and not page.one("#scatters").is_displayed()
+    page.run("void openSong('0.wav')")
+    page.wait_for_track()
+    assert page.one("#chosen").text == "0.wav: Q1 by people"
+    legend = [text.text for text in page.all("#over-time .legendtext")]
+    assert legend == ["loud", "global-mean", "mean-trajectory"] and severe(page) == []

@@ -51,7 +51,8 @@ def command(
     """Write a page with all tracks of a collection, to look at, search, sort and listen to.
 
     The page works from disk, without a network. A large collection gets a folder beside it. Of a
-    folder that mer evaluate wrote, the page shows the leaderboard and the songs behind it.
+    folder that mer evaluate wrote, the page shows the leaderboard and, song by song, the curves of
+    people and of all systems together.
 
     \b
     Examples:
@@ -71,8 +72,7 @@ def command(
 
     heading = title or collection.resolve().name
     if is_evaluation(collection):
-        write_evaluation_page(collection, output, title=heading, audio=audio)
-        click.echo(str(output))
+        _tell_files(output, write_evaluation_page(collection, output, title=heading, audio=audio))
         return 0
     picture = None if no_spectrogram else spectrogram
     with _Progress(quiet) as progress:
@@ -108,12 +108,16 @@ def _tell(written: Written, output: Path) -> int:
     if not written.tracks:
         click.echo("nothing found: no recording and no JAMS", err=True)
         return NOTHING_FOUND
-    click.echo(str(output))
-    if written.folder is not None:
-        click.echo(f"{written.folder}  (keep it beside the page)")
+    _tell_files(output, written.folder)
     sums = f"{written.tracks} tracks, {written.without_curve} without a curve"
     click.echo(f"{sums}, {written.with_problems} with problems", err=True)
     return 1 if written.with_problems else 0
+
+
+def _tell_files(output: Path, folder: Path | None) -> None:
+    click.echo(str(output))
+    if folder is not None:
+        click.echo(f"{folder}  (keep it beside the page)")
 
 
 class _Progress(BarOrLines):

@@ -11,6 +11,7 @@ from mer_plugins.evaluation.comparison import Comparison
 from mer_plugins.evaluation.figures import plot_comparison
 from mer_plugins.evaluation.reference import EvaluationError
 from mer_plugins.evaluation.results import per_song_csv, to_dict
+from mer_plugins.evaluation.song_curves import CURVES, to_bytes
 from mer_plugins.evaluation.tables import latex, markdown
 
 
@@ -20,7 +21,7 @@ def results_text(comparison: Comparison) -> str:
 
 
 def write(comparison: Comparison, folder: Path) -> None:
-    """Write ``results.json``, ``per_song.csv``, ``table.md``, ``table.tex`` and ``scores.*``.
+    """Write ``results.json``, ``per_song.csv``, ``curves.npz``, ``table.*`` and ``scores.*``.
 
     Raises
     ------
@@ -33,7 +34,10 @@ def write(comparison: Comparison, folder: Path) -> None:
         "table.md": markdown(comparison),
         "table.tex": latex(comparison),
     }
-    files = {name: text.encode() for name, text in texts.items()} | _pictures(comparison)
+    # A song's name that is no UTF-8 stands as the bytes that it is.
+    files = {name: text.encode("utf-8", "surrogateescape") for name, text in texts.items()}
+    files |= _pictures(comparison)
+    files[CURVES] = to_bytes(comparison.songs, [s.system for s in comparison.systems], folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():

@@ -56,6 +56,8 @@ class Song:
         Artist or series; empty if not known.
     identity : Identity
         What a list of songs that weights were trained on may call it by.
+    std : Intervals, optional
+        Standard deviation of the labels on the same grid, where the collection has it.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Song:
     song_ids: frozenset[str] = frozenset()
     group: str = ""
     identity: Identity = field(default_factory=Identity)
+    std: Intervals | None = None
 
 
 def read_reference(collection: str, problem: Problem) -> list[Song]:
@@ -96,8 +99,13 @@ def on_half_seconds(curve: EmotionCurve) -> Intervals:
     """Average a curve over the cells [0, 0.5), [0.5, 1), ... s of which it covers half or more."""
     if len(curve) and curve.times[-1] > MAX_TIME_S:
         raise JamsError(f"labels reach {curve.times[-1]:g} s: expected seconds, at most 30000")
-    fine = intervals(curve.times, curve.values, curve.hop_s)
-    starts = np.arange(np.ceil(np.max(fine.ends, initial=0.0) / GRID_S)) * GRID_S
+    return averaged(intervals(curve.times, curve.values, curve.hop_s))
+
+
+def averaged(fine: Intervals, end_s: float = np.inf) -> Intervals:
+    """Average intervals over the cells [0, 0.5), [0.5, 1) and so on, up to a time, as above."""
+    last = min(float(np.max(fine.ends, initial=0.0)), end_s)
+    starts = np.arange(np.ceil(last / GRID_S)) * GRID_S
     cells = Intervals(starts, starts + GRID_S, np.zeros((len(starts), 2)), GRID_S)
     covered, values = on_grid(cells, fine)
     return Intervals(starts[covered], starts[covered] + GRID_S, values, GRID_S)
@@ -134,4 +142,11 @@ def _song(collection: str, track: Track, jams: Mapping[str, Any]) -> Song:
         song_ids(track, jams),
         group_within(jams),
         identity(jams),
+        None if curve is None else _deviations(curve),
     )
+
+
+def _deviations(curve: EmotionCurve) -> Intervals | None:
+    if curve.std is None:
+        return None
+    return averaged(intervals(curve.times, curve.std, curve.hop_s))

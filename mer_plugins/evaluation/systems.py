@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ class System:
         Path of the weights in use; empty if there are none or they are not known.
     held_out : bool
         Whether each curve was made by weights that were not trained on its song.
+    stds : mapping of str to Intervals
+        Their standard deviations, for the songs for which the system tells them.
     """
 
     name: str
@@ -55,6 +57,7 @@ class System:
     curves: Mapping[str, Intervals]
     checkpoint: str = ""
     held_out: bool = False
+    stds: Mapping[str, Intervals] = field(default_factory=dict)
 
 
 def run_plugin(
@@ -88,12 +91,13 @@ def run_plugin(
     # Without the collection's own JAMS to begin from: the labels have no place among estimates.
     tracks = [replace(track, base_jams=None) for track in found if track.audio in wanted]
     run(tracks, Settings((PluginChoice(info),)))
-    curves: dict[str, Intervals] = {}
+    found_curves = _Curves()
     for track in tracks:
         for _, annotation in labelled(read(track.jams)) if track.jams.exists() else ():
             if plugin_of(annotation) == name:
-                curves[wanted[track.audio]] = as_it_stands(annotation)
-    return System(name, f"plugin {name} {info.version}", curves, info.checkpoint)
+                found_curves.add(wanted[track.audio], annotation)
+    source = f"plugin {name} {info.version}"
+    return System(name, source, found_curves.values, info.checkpoint, stds=found_curves.stds)
 
 
 def read_estimates(
@@ -110,13 +114,13 @@ def read_estimates(
     EvaluationError
         If no file belongs to a song.
     """
-    curves: dict[str, dict[str, Intervals]] = defaultdict(dict)
+    curves: dict[str, _Curves] = defaultdict(_Curves)
     checkpoints: dict[str, set[str]] = defaultdict(set)
     files = matched(folder, songs)
     for song, path in files.items():
         try:
             for label, annotation in _estimates(read(path), folder):
-                curves[label][song] = as_it_stands(annotation)
+                curves[label].add(song, annotation)
                 checkpoints[label].add(_checkpoint(host, annotation))
         except JamsError as exc:
             problem(str(path), f"left out, its estimate cannot be read: {exc}")
@@ -126,7 +130,7 @@ def read_estimates(
             f"files named as its {len(songs)} recordings, such as {songs[0].name}"
         )
     return [
-        System(label, str(folder), found, _only(checkpoints[label]))
+        System(label, str(folder), found.values, _only(checkpoints[label]), stds=found.stds)
         for label, found in curves.items()
     ]
 
@@ -168,8 +172,29 @@ def with_unique_names(systems: Sequence[System]) -> list[System]:
     return named
 
 
-def as_it_stands(annotation: dict[str, Any]) -> Intervals:
+class _Curves:
+    """The curves of one system, and their standard deviations, as they are read."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Intervals] = {}
+        self.stds: dict[str, Intervals] = {}
+
+    def add(self, song: str, annotation: dict[str, Any]) -> None:
+        values, std = as_it_stands(annotation)
+        self.values[song] = values
+        if std is not None:
+            self.stds[song] = std
+
+
+def as_it_stands(annotation: dict[str, Any]) -> tuple[Intervals, Intervals | None]:
     """Read a ``mood_thayer`` annotation whose values may leave [-1, 1], up to 1024.
+
+    Returns
+    -------
+    values : Intervals
+        (valence, arousal).
+    std : Intervals or None
+        Their standard deviations, if it has them.
 
     Raises
     ------
@@ -180,7 +205,10 @@ def as_it_stands(annotation: dict[str, Any]) -> Intervals:
         curve, factor = from_annotation(annotation), 1.0
     except JamsError:
         curve, factor = from_annotation(annotation, Scale(-_WIDE, _WIDE)), _WIDE
-    return intervals(curve.times, curve.values * factor, curve.hop_s)
+    values = intervals(curve.times, curve.values * factor, curve.hop_s)
+    if curve.std is None:
+        return values, None
+    return values, intervals(curve.times, curve.std * factor, curve.hop_s)
 
 
 def _estimates(jams: Mapping[str, Any], folder: Path) -> list[tuple[str, dict[str, Any]]]:

@@ -10,12 +10,14 @@ from typing import Any
 
 from mer_plugins.curves import DIMENSIONS
 from mer_plugins.errors import MerError
+from mer_plugins.evaluation.raters import NAME as RATERS
 from mer_plugins.evaluation.results import FORMAT
 from mer_plugins.evaluation.statistics import METRICS
 from mer_plugins.evaluation.tables import SHOWN
 from mer_plugins.mood_reader import labelled
+from mer_plugins.report.details import INLINE_BYTES, Details
+from mer_plugins.report.evaluation_songs import song_view, sound
 from mer_plugins.report.html import ReportError, checked_page, render, telling, write
-from mer_plugins.report.links import link
 from mer_plugins.report.tracks import provenance
 from mer_plugins.stored_curves import stored_curves
 
@@ -28,8 +30,13 @@ def is_evaluation(folder: Path) -> bool:
 
 
 def write_evaluation_page(
-    folder: Path, page: Path, *, title: str, audio: Path | None = None
-) -> None:
+    folder: Path,
+    page: Path,
+    *,
+    title: str,
+    audio: Path | None = None,
+    inline_bytes: int = INLINE_BYTES,
+) -> Path | None:
     """Write the page of a comparison.
 
     Parameters
@@ -41,39 +48,56 @@ def write_evaluation_page(
     title : str
         Heading of the page.
     audio : pathlib.Path, optional
-        Folder of the recordings; by default the collection that the results name, which may be
-        relative to where ``mer evaluate`` was run. Songs that are not there have no player.
+        Folder of the recordings; by default where ``curves.npz`` says, or else the collection
+        that the results name, which may be relative to where ``mer evaluate`` was run. Songs that
+        are not there have no player.
+    inline_bytes : int
+        Most that the songs' curves may take within the page. Above that each song gets a file in
+        a folder beside the page, as in :func:`mer_plugins.report.page.write_collection_page`.
+
+    Returns
+    -------
+    pathlib.Path or None
+        That folder; None if all is within the page.
 
     Raises
     ------
     ReportError
         If the results are not of the format this version knows, or a file cannot be read or
         written.
+    EvaluationError
+        If ``curves.npz`` is damaged.
     """
     checked_page(page)
     results = _results(folder / RESULTS)
     rows = _songs(folder / PER_SONG)
     root = audio or _root(Path(str(results["reference"]["collection"])))
     names = sorted({str(row["song"]) for row in rows})
+    systems = [str(system["name"]) for system in results["systems"]]
+    store = Details(page, inline_bytes)
+    with telling(page):
+        view = song_view(folder, [name for name in systems if name != RATERS], title, store)
     data = {
         "title": title,
         "metrics": SHOWN,
         "results": results,
         "rows": rows,
-        "audio": {name: _sound(root / name, page) for name in names},
-        "provenance": {
-            system["name"]: _origin(folder / "estimates" / str(system["name"]), system["name"])
-            for system in results["systems"]
+        "audio": {
+            name: sound(name, view, root, page, is_asked=audio is not None) for name in names
         },
+        "report": view.report,
+        "numbers": view.numbers,
+        "provenance": {name: _origin(folder / "estimates" / name, name) for name in systems},
     }
-    text = render("evaluation.html", title=title, data=data)
+    text = render("evaluation.html", title=title, data=data, details=store.inline())
     with telling(page):
         write(page, text)
+    return store.folder
 
 
 def _results(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, ValueError) as exc:
         raise ReportError(f"{path}: cannot be read ({exc}); run mer evaluate again") from exc
     known = found.get("format") if isinstance(found, dict) else None
@@ -85,7 +109,7 @@ def _results(path: Path) -> dict[str, Any]:
 def _songs(path: Path) -> list[dict[str, object]]:
     """Return a row a system and song, its scores by dimension and metric; None if undefined."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             return [_song(row) for row in csv.DictReader(file)]
     except (OSError, ValueError, KeyError) as exc:
         raise ReportError(f"{path}: cannot be read ({exc!r}); run mer evaluate again") from exc
@@ -93,7 +117,8 @@ def _songs(path: Path) -> list[dict[str, object]]:
 
 def _song(row: dict[str, str]) -> dict[str, object]:
     scores = {d: {m: _number(row[f"{d}_{m}"]) for m in METRICS} for d in DIMENSIONS}
-    return {"system": row["system"], "song": row["song"], "frames": int(row["frames"]), **scores}
+    facts = {key: row[key] for key in ("system", "song")} | {"quadrant": row.get("quadrant", "")}
+    return {**facts, "frames": int(row["frames"]), **scores}
 
 
 def _number(text: str) -> float | None:
@@ -103,10 +128,6 @@ def _number(text: str) -> float | None:
 
 def _root(collection: Path) -> Path:
     return collection if collection.is_dir() else collection.parent
-
-
-def _sound(path: Path, page: Path) -> str | None:
-    return link(path, page) if path.is_file() else None
 
 
 def _origin(folder: Path, system: str) -> list[tuple[str, str]]:

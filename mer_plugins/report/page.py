@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
-from mer_plugins.display import QUADRANTS
-from mer_plugins.report.html import checked_page, json_text, render, telling, write
-from mer_plugins.report.payload import Labels, Picture, details, row
+from mer_plugins.report.details import INLINE_BYTES, Details
+from mer_plugins.report.html import checked_page, render, telling, write
+from mer_plugins.report.payload import Labels, Picture, details, plane, row
 from mer_plugins.report.tracks import ReportTrack
 from mer_plugins.summary import QUADRANT_NAMES
-
-INLINE_BYTES = 10_000_000
-_FILE = "track-{}.js"
 
 # Why a plugin gave a JAMS no curve, as far as it is known: (JAMS, plugin) -> reason.
 Why = Callable[[Path, str], str | None]
@@ -76,7 +71,7 @@ def write_collection_page(
     labels, rows = Labels(), []
     checked_page(page)
     with telling(page):
-        store = _Details(page.with_name(f"{page.stem}_files"), inline_bytes)
+        store = Details(page, inline_bytes)
         for number, track in enumerate(tracks):
             # The details first: drawing them may add to the track's problems.
             store.add(details(track, labels, picture))
@@ -86,39 +81,13 @@ def write_collection_page(
         ordered = sorted((found for _, found in rows), key=lambda found: str(found["name"]))
         report = _report(title, ordered, labels, store.folder)
         if ordered:
-            write(page, _render(title, report, store.texts))
+            write(page, _render(title, report, store))
     return Written(
         tracks=len(ordered),
         without_curve=sum(not found["curves"] for found in ordered),
         with_problems=sum(bool(found["problems"]) for found in ordered),
         folder=store.folder,
     )
-
-
-class _Details:
-    """The details of all tracks: in memory while they fit into the page, else in files."""
-
-    def __init__(self, folder: Path, inline_bytes: int) -> None:
-        self.folder: Path | None = None
-        self.texts: list[str] = []
-        self._place, self._inline_bytes = folder, inline_bytes
-        self._size = self._number = 0
-
-    def add(self, found: dict[str, Any]) -> None:
-        text = json_text(found)
-        self._size += len(text)
-        self.texts.append(text)
-        if self.folder is None and self._size > self._inline_bytes:
-            self._place.mkdir(exist_ok=True)
-            self.folder = self._place
-        if self.folder is not None:
-            self._flush(self.folder)
-
-    def _flush(self, folder: Path) -> None:
-        for text in self.texts:
-            write(folder / _FILE.format(self._number), f"addTrack({self._number}, {text});\n")
-            self._number += 1
-        self.texts.clear()
 
 
 def _missing(
@@ -138,15 +107,17 @@ def _report(
         "title": title,
         "labels": labels.to_list(),
         "quadrants": QUADRANT_NAMES,
-        "plane": [[x, y, name] for (x, y), name in QUADRANTS.items()],
+        "plane": plane(),
         "folder": None if folder is None else folder.name,
         "tracks": rows,
     }
 
 
-def _render(title: str, report: dict[str, Any], texts: list[str]) -> str:
-    # Each text is from json_text, so no character in it can end its script.
-    inline = [{"id": number, "text": Markup(text)} for number, text in enumerate(texts)]  # noqa: S704
+def _render(title: str, report: dict[str, Any], store: Details) -> str:
     return render(
-        "collection.html", title=title, data=report, details=inline, quadrants=QUADRANT_NAMES
+        "collection.html",
+        title=title,
+        data=report,
+        details=store.inline(),
+        quadrants=QUADRANT_NAMES,
     )

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mer_plugins.curves import EmotionCurve
+from mer_plugins.curves import EmotionCurve, FloatArray
+from mer_plugins.display import QUADRANTS
 from mer_plugins.errors import AudioError
 from mer_plugins.mood import rounded
 from mer_plugins.report.links import link
@@ -64,7 +65,7 @@ def details(track: ReportTrack, labels: Labels, picture: Picture | None) -> dict
             {
                 "label": labels.place(found.label, found.is_human),
                 "provenance": found.provenance,
-                **_curve(found.curve),
+                **drawn(found.curve.times, found.curve.hop_s, found.curve.values, found.curve.std),
             }
             for found in track.curves
         ],
@@ -78,18 +79,25 @@ def _summary(curve: EmotionCurve) -> dict[str, Any]:
     return {key: rounded(value, _DECIMALS) for key, value in numbers.items()}
 
 
-def _curve(curve: EmotionCurve) -> dict[str, Any]:
+def drawn(
+    times: FloatArray, hop_s: float, values: FloatArray, std: FloatArray | None
+) -> dict[str, Any]:
     """Return a curve; its times as start and hop where they are regular, which is far shorter."""
-    start = float(curve.times[0])
-    regular = start + np.arange(len(curve)) * curve.hop_s
-    is_regular = bool(np.abs(curve.times - regular).max() < 10.0**-_DECIMALS)
+    start = float(times[0])
+    regular = start + np.arange(len(times)) * hop_s
+    is_regular = bool(np.abs(times - regular).max() < 10.0**-_DECIMALS)
     return {
-        "hop": rounded(curve.hop_s, 6),
+        "hop": rounded(hop_s, 6),
         "start": rounded(start, 6),
-        "times": None if is_regular else rounded(curve.times, _DECIMALS),
-        "values": rounded(curve.values.T, _DECIMALS),
-        "std": None if curve.std is None else rounded(curve.std.T, _DECIMALS),
+        "times": None if is_regular else rounded(times, _DECIMALS),
+        "values": rounded(values.T, _DECIMALS),
+        "std": None if std is None else rounded(std.T, _DECIMALS),
     }
+
+
+def plane() -> list[tuple[float, float, str]]:
+    """Return the names of the quadrants and where each stands in the plane."""
+    return [(x, y, name) for (x, y), name in QUADRANTS.items()]
 
 
 def _spectrogram(track: ReportTrack, picture: Picture | None) -> dict[str, Any] | None:

@@ -1,9 +1,11 @@
-// A comparison: the leaderboard, the tests, and the songs to listen to.
+// A comparison: the leaderboard, the tests, and lists of songs.
 
 const evaluation = JSON.parse(element("evaluation").textContent);
-const { results } = evaluation;
-const AGGREGATIONS = ["per-song", "pooled", "song-level"];
-const METRICS = Object.keys(evaluation.metrics);
+const { results, report } = evaluation;
+const AGGREGATIONS = ["per-song", "pooled", "song-level", "quadrants"];
+// Songs with a quadrant in place of a curve have no score each.
+const SONG_METRICS = Object.keys(evaluation.rows[0]?.valence ?? {});
+const scoredRows = evaluation.rows.filter((row) => row.frames > 0);
 const LISTED = 10;
 
 // Of all scores only the error is better when it is lower.
@@ -15,7 +17,7 @@ function chosen(id) {
   return element(id).value;
 }
 
-function shown(score) {
+function scoreText(score) {
   // No minus before a nought.
   const text = score?.toFixed(3).replace(/^-(?=[0.]+$)/, "").replace("-", "\u2212");
   return text ?? "undefined";
@@ -37,16 +39,34 @@ function headRow(texts, first = 1) {
 }
 
 function scoreCell(score) {
-  const cell = make("td", shown(score.value), "number");
+  const cell = make("td", scoreText(score.value), "number");
   if (score.low !== null) {
-    cell.append(make("span", `${shown(score.low)} to ${shown(score.high)}`, "small"));
+    cell.append(make("span", `${scoreText(score.low)} to ${scoreText(score.high)}`, "small"));
   }
   return cell;
 }
 
+// A reference without curves, or without quadrants, lacks their aggregations.
+function aggregationsThere() {
+  return AGGREGATIONS.filter((a) => results.systems.some((system) => system.scores[a]));
+}
+
+function metricsThere() {
+  const there = results.systems.find((system) => system.scores[chosen("aggregation")]);
+  return Object.keys(there.scores[chosen("aggregation")][DIMENSIONS[0]]);
+}
+
+function scoreOf(system, dimension, metric = chosen("metric")) {
+  const nothing = { value: null, low: null, high: null };
+  return system.scores[chosen("aggregation")]?.[dimension][metric] ?? nothing;
+}
+
+function songMetric() {
+  return SONG_METRICS.includes(chosen("metric")) ? chosen("metric") : SONG_METRICS[0];
+}
+
 function meanScore(system) {
-  const scores = system.scores[chosen("aggregation")];
-  const values = DIMENSIONS.map((d) => scores[d][chosen("metric")].value);
+  const values = DIMENSIONS.map((d) => scoreOf(system, d).value);
   return values.includes(null) ? null : (values[0] + values[1]) / 2;
 }
 
@@ -64,32 +84,21 @@ function systemRow(system) {
   const name = make("td", system.name);
   if (system.flag) name.append(make("span", system.flag, "small trouble"));
   row.append(name);
-  const scores = system.scores[chosen("aggregation")];
   for (const dimension of DIMENSIONS) {
-    row.append(...METRICS.map((metric) => scoreCell(scores[dimension][metric])));
+    row.append(...metricsThere().map((metric) => scoreCell(scoreOf(system, dimension, metric))));
   }
   return row;
 }
 
 function drawBoard() {
-  const columns = DIMENSIONS.flatMap((d) => METRICS.map((m) => `${d} ${evaluation.metrics[m]}`));
+  const names = metricsThere().map((metric) => evaluation.metrics[metric]);
+  const columns = DIMENSIONS.flatMap((dimension) => names.map((name) => `${dimension} ${name}`));
   element("board").replaceChildren(headRow(["System", ...columns]), ...ranked().map(systemRow));
   drawIntervals();
 }
 
 function rowsOf(system) {
-  return evaluation.rows.filter((row) => row.system === system);
-}
-
-function play(song) {
-  const address = evaluation.audio[song];
-  const audio = element("audio");
-  element("chosen").textContent = address ? song : `${song}: its recording is not at hand`;
-  audio.hidden = !address;
-  if (!address) return;
-  audio.src = address;
-  // Refused where the browser wants another click first; the player is there for that.
-  audio.play().catch(() => audio.focus());
+  return scoredRows.filter((row) => row.system === system);
 }
 
 function songRow(row, dimension, metric) {
@@ -97,14 +106,14 @@ function songRow(row, dimension, metric) {
   const name = make("td");
   const button = make("button", row.song);
   button.type = "button";
-  button.addEventListener("click", () => play(row.song));
+  button.addEventListener("click", () => openSong(row.song));
   name.append(button);
-  made.append(name, make("td", shown(row[dimension][metric]), "number"));
+  made.append(name, make("td", scoreText(row[dimension][metric]), "number"));
   return made;
 }
 
 function drawSongs() {
-  const [dimension, metric] = [chosen("dimension"), chosen("metric")];
+  const [dimension, metric] = [chosen("dimension"), songMetric()];
   const sign = isBetterLow(metric) ? -1 : 1;
   const scored = rowsOf(chosen("system")).filter((row) => row[dimension][metric] !== null);
   scored.sort((a, b) => sign * (a[dimension][metric] - b[dimension][metric]));

@@ -7,7 +7,7 @@ function colourOf(dimension) {
 }
 
 function intervalTrace(dimension, systems) {
-  const scores = systems.map((s) => s.scores[chosen("aggregation")][dimension][chosen("metric")]);
+  const scores = systems.map((system) => scoreOf(system, dimension));
   const color = colourOf(dimension);
   const reach = (end) => scores.map((s) => (s[end] === null ? 0 : Math.abs(s[end] - s.value)));
   return {
@@ -34,7 +34,7 @@ function drawIntervals() {
 }
 
 function songPairs(dimension) {
-  const metric = chosen("metric");
+  const metric = songMetric();
   const others = new Map(rowsOf(chosen("upwards")).map((row) => [row.song, row]));
   return rowsOf(chosen("across"))
     .map((row) => [row.song, row[dimension][metric], others.get(row.song)?.[dimension][metric]])
@@ -55,12 +55,12 @@ async function drawScatter(dimension) {
   equal.line = { color: style("--faint"), width: 1, dash: "dot" };
   const layout = {
     ...frame(), height: 400, margin: { l: 60, r: 12, t: 40, b: 46 }, showlegend: false,
-    title: { text: `${dimension} ${evaluation.metrics[chosen("metric")]}`, font: { size: 14 } },
+    title: { text: `${dimension} ${evaluation.metrics[songMetric()]}`, font: { size: 14 } },
     xaxis: axis({ title: { text: plain(chosen("across")) } }),
     yaxis: axis({ title: { text: plain(chosen("upwards")) } }),
   };
   await Plotly.newPlot(dimension, [equal, points], layout, CONFIG);
-  element(dimension).on("plotly_click", (event) => play(event.points[0].customdata));
+  element(dimension).on("plotly_click", (event) => openSong(event.points[0].customdata));
 }
 
 function drawScatters() {
@@ -69,18 +69,29 @@ function drawScatters() {
 
 function drawAll() {
   drawBoard();
+  if (!scoredRows.length) return;
   drawScatters();
   drawSongs();
 }
 
+function fillMetrics() {
+  const [before, metrics] = [chosen("metric"), metricsThere()];
+  fill("metric", metrics, metrics.map((metric) => evaluation.metrics[metric]));
+  if (metrics.includes(before)) element("metric").value = before;
+}
+
 function startEvaluation() {
   const systems = results.systems.map((system) => system.name);
-  fill("aggregation", AGGREGATIONS);
-  fill("metric", METRICS, METRICS.map((metric) => evaluation.metrics[metric]));
+  element("scatters").hidden = element("extremes").hidden = !scoredRows.length;
+  fill("aggregation", aggregationsThere());
+  fillMetrics();
   for (const id of ["across", "upwards", "system"]) fill(id, systems);
   element("across").value = systems[1] ?? systems[0];
   fill("dimension", DIMENSIONS);
-  element("aggregation").addEventListener("change", drawBoard);
+  element("aggregation").addEventListener("change", () => {
+    fillMetrics();
+    drawAll();
+  });
   element("metric").addEventListener("change", drawAll);
   for (const id of ["across", "upwards"]) element(id).addEventListener("change", drawScatters);
   for (const id of ["system", "dimension"]) element(id).addEventListener("change", drawSongs);
@@ -89,6 +100,7 @@ function startEvaluation() {
   drawTests();
   drawProvenance();
   drawAll();
+  startSongs();
 }
 
 startEvaluation();

@@ -1,15 +1,21 @@
 // The pictures of one track: curves over time with a spectrogram, and the path in the plane.
 // Each curve has a colour and a dash of its own.
 
-const DASHES = ["solid", "dash", "dot", "dashdot"];
+const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
 
 // What people said is drawn in the colour of the text; programs share the palette.
 function lineOf(place) {
   if (report.labels[place].human) return { color: style("--ink"), dash: "solid", width: 3 };
   const programs = report.labels.slice(0, place).filter((label) => !label.human).length;
   const colours = palette();
-  const dash = DASHES[programs % DASHES.length];
+  // Once all colours are used, each comes again with the next dash.
+  const round = Math.floor(programs / colours.length);
+  const dash = DASHES[(programs + round) % DASHES.length];
   return { color: colours[programs % colours.length], dash, width: 2 };
+}
+
+function visibility(curve) {
+  return hidden.has(curve.label) ? "legendonly" : true;
 }
 
 function startsOf(curve) {
@@ -29,7 +35,7 @@ function bandOf(curve, dimension, axis, line) {
     x: [...times, ...times.toReversed()], y: [...upper, ...lower.toReversed()],
     yaxis: axis, type: "scatter", mode: "lines", line: { width: 0 }, fill: "toself",
     fillcolor: line.color + "33", hoverinfo: "skip", showlegend: false,
-    legendgroup: String(curve.label),
+    legendgroup: String(curve.label), visible: visibility(curve),
   };
 }
 
@@ -41,14 +47,21 @@ function tracesOf(curve) {
     const drawn = {
       x: middlesOf(curve), y: curve.values[i], yaxis: axis, name, line, type: "scatter",
       mode: curve.values[i].length > 1 ? "lines" : "markers", showlegend: i === 0,
-      legendgroup: String(curve.label), hovertemplate: "%{y:+.2f}",
+      legendgroup: String(curve.label), visible: visibility(curve), hovertemplate: "%{y:+.2f}",
     };
     return curve.std ? [bandOf(curve, i, axis, line), drawn] : [drawn];
   });
 }
 
-function valueAxis(title, domain) {
-  return axis({ title: { text: title }, range: [-1, 1], domain, fixedrange: true, dtick: 0.5 });
+// Values leave [-1, 1] where a system has the wrong scale, and that is to be seen.
+function valueRange(details) {
+  const values = details.curves.flatMap((curve) => curve.values.flat());
+  const most = values.reduce((reach, value) => Math.max(reach, Math.abs(value)), 1);
+  return most > 1 ? { range: [-1.05 * most, 1.05 * most] } : { range: [-1, 1], dtick: 0.5 };
+}
+
+function valueAxis(title, domain, range) {
+  return axis({ title: { text: title }, ...range, domain, fixedrange: true });
 }
 
 function cursorAt(seconds) {
@@ -71,7 +84,8 @@ function timeLayout(details, end) {
     hovermode: "x unified", hoverdistance: -1, dragmode: "zoom",
     legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom" },
     xaxis: axis({ title: { text: "time (s)" }, range: [0, end], anchor: heard ? "y3" : "y2" }),
-    yaxis: valueAxis("valence", high), yaxis2: valueAxis("arousal", low),
+    yaxis: valueAxis("valence", high, valueRange(details)),
+    yaxis2: valueAxis("arousal", low, valueRange(details)),
     shapes: [cursorAt(0)],
   };
   if (!heard) return layout;
@@ -102,7 +116,8 @@ function pathOf(curve) {
   const line = lineOf(curve.label);
   return {
     x: curve.values[0], y: curve.values[1], name: plain(report.labels[curve.label].name),
-    type: "scatter", mode: "lines+markers", opacity: 0.75, line: { ...line, width: 1 },
+    type: "scatter", mode: "lines+markers", opacity: 0.75, visible: visibility(curve) === true,
+    line: { ...line, width: line.width / 2 },
     marker: { color: line.color, size: 4 }, hovertemplate: "%{x:+.2f}, %{y:+.2f}",
   };
 }
@@ -112,7 +127,7 @@ function ringOf(curve) {
   const { color } = lineOf(curve.label);
   return {
     x: [curve.values[0][0]], y: [curve.values[1][0]], type: "scatter", mode: "markers",
-    showlegend: false, hoverinfo: "skip",
+    showlegend: false, hoverinfo: "skip", visible: visibility(curve) === true,
     marker: { size: 15, color, line: { color: style("--ink"), width: 2 } },
   };
 }
@@ -125,7 +140,7 @@ function quadrantNames() {
 }
 
 function drawPlane(details) {
-  const square = { range: [-1, 1], dtick: 0.5, fixedrange: true, zerolinewidth: 2 };
+  const square = { ...valueRange(details), fixedrange: true, zerolinewidth: 2 };
   const layout = {
     ...frame(), height: 440, margin: { l: 50, r: 8, t: 34, b: 42 }, showlegend: false,
     xaxis: axis({ ...square, title: { text: "valence" }, constrain: "domain" }),
@@ -148,11 +163,17 @@ function indexAt(curve, seconds) {
   return low;
 }
 
+function holds(curve, seconds) {
+  const start = startsOf(curve)[indexAt(curve, seconds)];
+  return start <= seconds && seconds < start + curve.hop;
+}
+
 function moveCursor(details, seconds) {
   Plotly.relayout("over-time", { "shapes[0].x0": seconds, "shapes[0].x1": seconds });
   if (!details.curves.length) return;
-  const places = details.curves.map((curve) => indexAt(curve, seconds));
-  const now = (dimension) => details.curves.map((curve, i) => [curve.values[dimension][places[i]]]);
+  const places = details.curves.map((c) => (holds(c, seconds) ? indexAt(c, seconds) : -1));
+  const at = (curve, dimension, place) => [curve.values[dimension][place] ?? null];
+  const now = (dimension) => details.curves.map((curve, i) => at(curve, dimension, places[i]));
   const rings = details.curves.map((_, i) => details.curves.length + i);
   Plotly.restyle("plane", { x: now(0), y: now(1) }, rings);
 }
