@@ -21,14 +21,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic
 
 from mer_plugins.contracts import J, R
 from mer_plugins.errors import PluginError
-
-if TYPE_CHECKING:
-    from ray import ObjectRef
-    from ray.actor import ActorHandle
 
 ATTEMPTS = 3
 # For the first worker, or the next one where none is left: a cluster may have to grow first.
@@ -114,10 +110,10 @@ class _Task(Generic[J]):
 class _Slot(Generic[J]):
     """A place for one actor, which is hired when there is a job for it and again after a death."""
 
-    def __init__(self, hire: Callable[[], ActorHandle[Any]]) -> None:
+    def __init__(self, hire: Callable[[], Any]) -> None:
         self._hire = hire
-        self._actor: ActorHandle[Any] | None = None
-        self.reply: ObjectRef[Any] | None = None
+        self._actor: Any = None
+        self.reply: Any = None
         self.task: _Task[J] | None = None
         self.since = 0.0
 
@@ -143,7 +139,7 @@ class _Slot(Generic[J]):
             self.reply = self._actor.do.remote(task.job)
             self.task, self.since = task, time.monotonic()
 
-    def take(self) -> tuple[_Task[J] | None, ObjectRef[Any] | None]:
+    def take(self) -> tuple[_Task[J] | None, Any]:
         """Return what the actor had in hand, and the reply to it."""
         taken = self.task, self.reply
         self.task = self.reply = None
@@ -163,7 +159,7 @@ class _Crew(Generic[J, R]):
 
     def __init__(
         self,
-        hire: Callable[[], ActorHandle[Any]],
+        hire: Callable[[], Any],
         workers: int,
         rules: RayEngine,
         lost: Callable[[J, BaseException], R],
@@ -308,7 +304,7 @@ class _Worker(Generic[J, R]):
             return None, exc
 
 
-def _hiring(work: Callable[[J], R], num_gpus: float) -> Callable[[], ActorHandle[Any]]:
+def _hiring(work: Callable[[J], R], num_gpus: float) -> Callable[[], Any]:
     import ray
 
     actor = ray.remote(_Worker).options(
@@ -344,7 +340,7 @@ def _connect(address: str | None, cpus: int) -> None:
 
     if address is not None:
         _check_answers(address)
-    own = {
+    own: dict[str, Any] = {
         "num_cpus": cpus,
         "include_dashboard": False,
         "object_store_memory": _OBJECT_STORE_BYTES,
@@ -399,10 +395,15 @@ def _handlers_kept() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
-def _places(num_gpus: float) -> int:
+def _resources() -> dict[str, float]:
     import ray
 
-    found = ray.cluster_resources()
+    found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return found
+
+
+def _places(num_gpus: float) -> int:
+    found = _resources()
     places = found.get("CPU", 0.0)
     if num_gpus:
         places = min(places, found.get("GPU", 0.0) / num_gpus)
@@ -410,9 +411,7 @@ def _places(num_gpus: float) -> int:
 
 
 def _too_small(num_gpus: float) -> str:
-    import ray
-
-    found = ray.cluster_resources()
+    found = _resources()
     gpus = f" and {num_gpus:g} GPU" if num_gpus else ""
     return (
         f"no worker could start within {_START_S:g} s: each needs 1 CPU{gpus}, the cluster has "
