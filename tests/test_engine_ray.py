@@ -141,13 +141,13 @@ def do(job):
 def test_whatever_a_job_does_it_costs_that_job_only(make_engine, name):
     lock = Lock()
     jobs = [0, "raise", "die", 1, "plugin", "hang", 2, "unsendable", lock, 3, 4]
-    results = list(make_engine(name, workers=2, timeout_s=5.0).run(do, jobs, tell))
+    results = list(make_engine(name, workers=2, timeout_s=3.0).run(do, jobs, tell))
     assert sorted(r for r in results if len(r) == 2) == [(i, "1") for i in range(5)]
     lost = {job: (kind, text) for job, kind, text in (r for r in results if len(r) == 3)}
     assert len(results) == len(jobs)
     assert lost["raise"] == (ValueError, "bad track")
     assert lost["plugin"] == (PluginError, "bad plugin")
-    assert lost["hang"][0] is TimeoutError and "5 s that the time-out allows" in lost["hang"][1]
+    assert lost["hang"][0] is TimeoutError and "3 s that the time-out allows" in lost["hang"][1]
     assert "cannot be sent" in lost["unsendable"][1]
     assert "died" in lost["die"][1]
     assert "pickle" in lost[lock][1]

@@ -9,33 +9,24 @@ that back-pressure, time-outs and lost jobs are what they are with the other eng
 
 from __future__ import annotations
 
-import logging
 import os
-import signal
-import socket
 import textwrap
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic
 
 from mer_plugins.contracts import J, R
+from mer_plugins.engines.ray_session import one_line, places, resources, session
 from mer_plugins.errors import PluginError
-
-if TYPE_CHECKING:
-    from ray import ObjectRef
-    from ray.actor import ActorHandle
 
 ATTEMPTS = 3
 # For the first worker, or the next one where none is left: a cluster may have to grow first.
 _START_S = 300.0
-_ANSWER_S = 10.0
-# Jobs are small and recordings never pass through it; Ray takes no less.
-_OBJECT_STORE_BYTES = 80 * 2**20
 # One thread a worker: cores are filled by workers, and results do not depend on their number.
 _ONE_THREAD = {"env_vars": {"OMP_NUM_THREADS": "1"}}
 
@@ -96,8 +87,8 @@ class RayEngine:
         first = list(islice(remaining, 1))
         if not first:
             return
-        with _session(self.address, self.workers or len(os.sched_getaffinity(0))):
-            workers = self.workers or _places(self.num_gpus)
+        with session(self.address, self.workers or len(os.sched_getaffinity(0))):
+            workers = self.workers or places(self.num_gpus)
             crew = _Crew(_hiring(work, self.num_gpus), workers, self, lost)
             try:
                 yield from crew.results(chain(first, remaining))
@@ -114,10 +105,10 @@ class _Task(Generic[J]):
 class _Slot(Generic[J]):
     """A place for one actor, which is hired when there is a job for it and again after a death."""
 
-    def __init__(self, hire: Callable[[], ActorHandle[Any]]) -> None:
+    def __init__(self, hire: Callable[[], Any]) -> None:
         self._hire = hire
-        self._actor: ActorHandle[Any] | None = None
-        self.reply: ObjectRef[Any] | None = None
+        self._actor: Any = None
+        self.reply: Any = None
         self.task: _Task[J] | None = None
         self.since = 0.0
 
@@ -143,7 +134,7 @@ class _Slot(Generic[J]):
             self.reply = self._actor.do.remote(task.job)
             self.task, self.since = task, time.monotonic()
 
-    def take(self) -> tuple[_Task[J] | None, ObjectRef[Any] | None]:
+    def take(self) -> tuple[_Task[J] | None, Any]:
         """Return what the actor had in hand, and the reply to it."""
         taken = self.task, self.reply
         self.task = self.reply = None
@@ -163,7 +154,7 @@ class _Crew(Generic[J, R]):
 
     def __init__(
         self,
-        hire: Callable[[], ActorHandle[Any]],
+        hire: Callable[[], Any],
         workers: int,
         rules: RayEngine,
         lost: Callable[[J, BaseException], R],
@@ -243,7 +234,7 @@ class _Crew(Generic[J, R]):
             answer, error = ray.get(reply)
         except RayTaskError as exc:
             # The work's own errors come as answers.
-            answer, error = None, RuntimeError(f"its result cannot be sent: {_line(exc.cause)}")
+            answer, error = None, RuntimeError(f"its result cannot be sent: {one_line(exc.cause)}")
         except RayError as exc:
             slot.end()
             yield from self._died(task, exc)
@@ -308,7 +299,7 @@ class _Worker(Generic[J, R]):
             return None, exc
 
 
-def _hiring(work: Callable[[J], R], num_gpus: float) -> Callable[[], ActorHandle[Any]]:
+def _hiring(work: Callable[[J], R], num_gpus: float) -> Callable[[], Any]:
     import ray
 
     actor = ray.remote(_Worker).options(
@@ -322,97 +313,8 @@ def _hiring(work: Callable[[J], R], num_gpus: float) -> Callable[[], ActorHandle
     return lambda: actor.remote(work, os.getcwd())
 
 
-@contextmanager
-def _session(address: str | None, cpus: int) -> Iterator[None]:
-    """Join a cluster or start one, and leave it in the end unless we were in it before."""
-    with _quiet_import():
-        import ray
-
-    if address is None and ray.is_initialized():
-        yield
-        return
-    try:
-        with _handlers_kept():
-            _connect(address, cpus)
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _connect(address: str | None, cpus: int) -> None:
-    import ray
-
-    if address is not None:
-        _check_answers(address)
-    own = {
-        "num_cpus": cpus,
-        "include_dashboard": False,
-        "object_store_memory": _OBJECT_STORE_BYTES,
-    }
-    try:
-        ray.init(
-            address=address or "local",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **({} if address else own),
-        )
-    except Exception as exc:
-        where = f"no Ray cluster answers at {address!r}" if address else "Ray cannot start here"
-        raise PluginError(f"{where}: {_line(exc)}") from exc
-
-
-def _check_answers(address: str) -> None:
-    """Raise PluginError at once where Ray would try for minutes."""
-    host, colon, port = address.rpartition(":")
-    if "://" in address or not (colon and port.isdecimal()):
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
-    except (OSError, OverflowError) as exc:
-        raise PluginError(f"no Ray cluster answers at {address!r}: {_line(exc)}") from exc
-
-
-@contextmanager
-def _quiet_import() -> Iterator[None]:
-    """Keep Ray, imported within, from printing on standard output that a worker has died.
-
-    It does so whatever `log_to_driver` says, and reads what to leave out when it is imported.
-    """
-    name = "RAY_DEDUP_LOGS_SKIP_REGEX"
-    before = os.environ.get(name)
-    os.environ[name] = before or "."
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-
-
-@contextmanager
-def _handlers_kept() -> Iterator[None]:
-    """Keep what the program does on SIGTERM, which Ray would set to end it."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        with suppress(ValueError):  # not in the main thread, where Ray has set nothing either
-            signal.signal(signal.SIGTERM, before)
-
-
-def _places(num_gpus: float) -> int:
-    import ray
-
-    found = ray.cluster_resources()
-    places = found.get("CPU", 0.0)
-    if num_gpus:
-        places = min(places, found.get("GPU", 0.0) / num_gpus)
-    return max(1, int(places))
-
-
 def _too_small(num_gpus: float) -> str:
-    import ray
-
-    found = ray.cluster_resources()
+    found = resources()
     gpus = f" and {num_gpus:g} GPU" if num_gpus else ""
     return (
         f"no worker could start within {_START_S:g} s: each needs 1 CPU{gpus}, the cluster has "
@@ -425,7 +327,3 @@ def _death(error: Exception) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     text = lines[-1].rpartition("Worker exit detail: ")[2]
     return textwrap.shorten(text, 200, placeholder=" …")
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
