@@ -16,7 +16,7 @@ from mer_plugins.annotate import Job, Outcome, PluginChoice, annotate
 from mer_plugins.collection import Track
 from mer_plugins.contracts import Engine
 from mer_plugins.done_index import DoneIndex, Stamp
-from mer_plugins.errors import PluginError
+from mer_plugins.errors import PluginError, one_line
 from mer_plugins.fingerprints import settings_digest
 
 
@@ -161,4 +161,4 @@ def _stamp(track: Track) -> Stamp | None:
 def _lost(job: Job, error: BaseException) -> Outcome:
     if isinstance(error, PluginError):
         return Outcome(job.track, "broken", str(error))
-    return Outcome(job.track, "failed", " ".join(str(error).split()) or type(error).__name__)
+    return Outcome(job.track, "failed", one_line(error))

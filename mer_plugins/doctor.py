@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 from mer_plugins import __version__
@@ -23,6 +22,7 @@ from mer_plugins.audio import load_audio
 from mer_plugins.cache_folder import cache_folder
 from mer_plugins.done_index import DoneIndex, default_index_path
 from mer_plugins.errors import MerError
+from mer_plugins.extras import is_installed
 from mer_plugins.host import PluginHost, plugin_host
 
 NEEDED = (
@@ -131,7 +131,7 @@ def _wav() -> bytes:
 def _devices() -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding("cores", "ok", str(cores))
-    if find_spec("torch") is None:
+    if not is_installed("torch"):
         return
     try:
         import torch

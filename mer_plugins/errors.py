@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def one_line(error: BaseException) -> str:
+    """Return what an error says, in one line; its type if it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class MerError(Exception):
     """Root of every error this project raises on purpose; its text is one line for a person."""
 

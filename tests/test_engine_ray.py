@@ -310,7 +310,7 @@ def test_options_that_an_engine_does_not_take(tmp_path, options, complaint):
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("mer_plugins.engines.ray.find_spec", lambda name: None)
+    monkeypatch.setattr("mer_plugins.extras.find_spec", lambda name: None)
     with pytest.raises(PluginError, match=r"pip install 'mer-plugins\[ray\]'"):
         RayEngine()
 

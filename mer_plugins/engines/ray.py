@@ -16,13 +16,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import chain, islice
 from typing import Any, Generic
 
 from mer_plugins.contracts import J, R
-from mer_plugins.engines.ray_session import one_line, places, resources, session
-from mer_plugins.errors import PluginError
+from mer_plugins.engines.ray_session import places, resources, session
+from mer_plugins.errors import PluginError, one_line
+from mer_plugins.extras import require
 
 ATTEMPTS = 3
 # For the first worker, or the next one where none is left: a cluster may have to grow first.
@@ -67,8 +67,7 @@ class RayEngine:
         num_gpus: float = 0.0,
         attempts: int = ATTEMPTS,
     ) -> None:
-        if find_spec("ray") is None:
-            raise PluginError("engine 'ray' needs Ray: pip install 'mer-plugins[ray]'")
+        require("engine 'ray'", "ray", extra="ray")
         self.workers = workers
         self.timeout_s = timeout_s
         self.address = address

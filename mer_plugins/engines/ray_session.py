@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from mer_plugins.errors import PluginError
+from mer_plugins.errors import PluginError, one_line
 
 # Jobs are small and recordings never pass through it; Ray takes no less.
 _OBJECT_STORE_BYTES = 80 * 2**20
@@ -109,8 +109,3 @@ def places(num_gpus: float) -> int:
     if num_gpus:
         places = min(places, found.get("GPU", 0.0) / num_gpus)
     return max(1, int(places))
-
-
-def one_line(error: BaseException) -> str:
-    """Return what an error says, in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
