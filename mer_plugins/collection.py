@@ -25,13 +25,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mer_plugins.errors import MerError
-from mer_plugins.folders import JAMS_SUFFIX, Folder, is_audio, scan
+from mer_plugins.folders import FOLDERS_KEPT, JAMS_SUFFIX, Folder, is_audio, scan
 from mer_plugins.jams_store import read
 from mer_plugins.track_lists import PLAYLIST_SUFFIXES, Source, absolute, sources
 from mer_plugins.tree_walk import TreeWalk
 
 Problem = Callable[[str, str], None]
-_FOLDERS_KEPT = 16
 
 
 class CollectionError(MerError):
@@ -126,8 +125,8 @@ class _Finder:
         self._mirror, self._walk = mirror, walk
         self._named: set[str] = set()
         # Lists tend to name one folder's files in a row; a cache per search cannot go stale.
-        self._scan = lru_cache(maxsize=_FOLDERS_KEPT)(scan)
-        self._mirrored = lru_cache(maxsize=_FOLDERS_KEPT)(self._mirror_folder)
+        self._scan = lru_cache(maxsize=FOLDERS_KEPT)(scan)
+        self._mirrored = lru_cache(maxsize=FOLDERS_KEPT)(self._mirror_folder)
 
     def tracks(self, source: Source) -> Iterator[Track]:
         return self._below(source) if os.path.isdir(source.path) else self._one(source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from mer_plugins.contracts import CollectionWriter, WriterSpec
 from mer_plugins.curves import EmotionCurve
 from mer_plugins.errors import MerError
-from mer_plugins.folders import Folder, scan
+from mer_plugins.folders import FOLDERS_KEPT, scan
 from mer_plugins.host import check_parameters, load_factory
 from mer_plugins.stored_curves import StoredCurves
 
@@ -128,15 +128,14 @@ def _targets(
 def _songs(
     found: Iterable[StoredCurves], label: str | None, by_recording: bool
 ) -> Iterator[tuple[str, EmotionCurve]]:
-    folder: Folder | None = None
+    listed = lru_cache(maxsize=FOLDERS_KEPT)(scan)
     for file in found:
         curves = chosen(file, label)
         if len(curves) > 1:
             names = ", ".join(name for name, _ in curves)
             raise ExportError(f"{file.shown}: has several curves: choose with --plugin of {names}")
         for _, curve in curves:
-            if by_recording and (folder is None or folder.path != str(file.path.parent)):
-                folder = scan(str(file.path.parent))
+            folder = listed(str(file.path.parent)) if by_recording else None
             beside = folder.recording_of(file.path.name) if folder else None
             name = file.relative.with_name(beside) if beside else file.relative.with_suffix("")
             yield name.as_posix(), curve

@@ -21,6 +21,8 @@ from pathlib import Path
 from mer_plugins.audio import AUDIO_SUFFIXES
 
 JAMS_SUFFIX = ".jams"
+# How many a walk keeps listed: files of one folder tend to come in a row.
+FOLDERS_KEPT = 16
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mer_plugins.curves import DIMENSIONS, UNIT_SCALE, EmotionCurve
+from mer_plugins.curves import DIMENSIONS, UNIT_SCALE, EmotionCurve, FloatArray
 
 NAMESPACE = "mood_thayer"
 STD_KEYS = tuple(f"{dimension}_std" for dimension in DIMENSIONS)
@@ -127,8 +127,13 @@ def part(annotation: dict[str, Any], key: str) -> dict[str, Any]:
 
 def rounded(numbers: Any, decimals: int = _TIME_DECIMALS) -> Any:
     """Return numbers as plain JSON types, rounded; 9 decimals are a nanosecond."""
+    return rounded_array(numbers, decimals).tolist()
+
+
+def rounded_array(numbers: Any, decimals: int) -> FloatArray:
+    """Return numbers as float64, rounded, and never to -0.0."""
     # Adding zero turns -0.0, which small negative numbers round to, into 0.0.
-    return (np.round(np.asarray(numbers, dtype=float), decimals) + 0.0).tolist()
+    return np.round(np.asarray(numbers, dtype=float), decimals) + 0.0
 
 
 def _confidences(curve: EmotionCurve, decimals: int) -> list[dict[str, float] | None]:

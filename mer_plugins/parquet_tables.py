@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mer_plugins.atomic import replacing
-from mer_plugins.curves import DIMENSIONS, EmotionCurve
+from mer_plugins.curves import DIMENSIONS, EmotionCurve, FloatArray
 from mer_plugins.errors import MerError
 from mer_plugins.extras import require
-from mer_plugins.mood import STD_KEYS
+from mer_plugins.mood import STD_KEYS, VALUE_DECIMALS, rounded_array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,15 +85,14 @@ def _tables(songs: Iterable[tuple[str, EmotionCurve]]) -> Iterator[pd.DataFrame]
         yield _table(bunch)
 
 
-def _table(songs: Iterable[tuple[str, EmotionCurve]]) -> pd.DataFrame:
+def _table(songs: Sequence[tuple[str, EmotionCurve]]) -> pd.DataFrame:
     import pandas as pd
 
-    found = list(songs)
-    starts = [np.asarray(curve.times, dtype=float) for _, curve in found]
-    ends = [start + curve.hop_s for start, (_, curve) in zip(starts, found, strict=True)]
-    values = [_columns(curve) for _, curve in found]
+    starts = [np.asarray(curve.times, dtype=float) for _, curve in songs]
+    ends = [start + curve.hop_s for start, (_, curve) in zip(starts, songs, strict=True)]
+    values = [_columns(curve) for _, curve in songs]
     rows = np.concatenate([np.empty((0, 4)), *values])
-    files = [song for song, curve in found for _ in range(len(curve))]
+    files = [song for song, curve in songs for _ in range(len(curve))]
     index = pd.MultiIndex.from_arrays(
         [pd.array(files, dtype="string"), _nanoseconds(starts), _nanoseconds(ends)],
         names=["file", "start", "end"],
@@ -101,15 +100,12 @@ def _table(songs: Iterable[tuple[str, EmotionCurve]]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=index, columns=[*DIMENSIONS, *STD_KEYS])
 
 
-def _columns(curve: EmotionCurve) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _columns(curve: EmotionCurve) -> FloatArray:
     std = np.full((len(curve), 2), np.nan) if curve.std is None else curve.std
-    # Adding zero turns -0.0, which small negative numbers round to, into 0.0.
-    return np.round(np.hstack([curve.values, std]).astype(float), 6) + 0.0
+    return rounded_array(np.hstack([curve.values, std]), VALUE_DECIMALS)
 
 
-def _nanoseconds(
-    seconds: list[np.ndarray[tuple[int], np.dtype[np.float64]]],
-) -> pd.TimedeltaIndex:
+def _nanoseconds(seconds: Sequence[FloatArray]) -> pd.TimedeltaIndex:
     import pandas as pd
 
     joined = np.concatenate([np.empty(0), *seconds])
