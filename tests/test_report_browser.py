@@ -270,6 +270,15 @@ def mer_runs(*arguments):
     assert left.value.code == 0
 
 
+def evaluated(browser, folder):
+    """Evaluate what lies in `mine` against `music`, and open the page of it."""
+    music, mine = folder / "music", folder / "mine"
+    mer_runs("evaluate", "--reference", music, "--estimates", mine, "-o", folder / "out")
+    mer_runs("report", folder / "out", "-o", folder / "report.html")
+    browser.get((folder / "report.html").as_uri())
+    return Page(browser)
+
+
 @pytest.fixture
 def evaluation(browser, tmp_path, song):
     """Return the browser with the page of an evaluation open: three songs, two systems that listen."""
@@ -279,11 +288,7 @@ def evaluation(browser, tmp_path, song):
         write_jams(tmp_path / "mine" / f"{i}.jams", "", loud=0.2, **{EVIL: 0.3})
     for path in (tmp_path / "music").glob("*.jams"):
         path.write_text(path.read_text().replace('"program"', '"manual"'))
-    music, mine = tmp_path / "music", tmp_path / "mine"
-    mer_runs("evaluate", "--reference", music, "--estimates", mine, "-o", tmp_path / "out")
-    mer_runs("report", tmp_path / "out", "-o", tmp_path / "report.html")
-    browser.get((tmp_path / "report.html").as_uri())
-    page = Page(browser)
+    page = evaluated(browser, tmp_path)
     page.wait("document.querySelectorAll('#arousal .point').length === 3")
     return page
 
@@ -387,11 +392,7 @@ def test_an_evaluation_by_quadrants_has_its_page(browser, tmp_path, song):
         annotation["annotation_metadata"] = {"data_source": "manual"}
         path.write_text(json.dumps({**jams, "annotations": [annotation]}))
         write_jams(tmp_path / "mine" / f"{i}.jams", "", loud=0.2)
-    music, mine = tmp_path / "music", tmp_path / "mine"
-    mer_runs("evaluate", "--reference", music, "--estimates", mine, "-o", tmp_path / "out")
-    mer_runs("report", tmp_path / "out", "-o", tmp_path / "report.html")
-    browser.get((tmp_path / "report.html").as_uri())
-    page = Page(browser)
+    page = evaluated(browser, tmp_path)
     page.wait("document.querySelectorAll('#board td').length")
     assert "AUC" in page.one("#board").text and not page.one("#scatters").is_displayed()
     page.run("void openSong('0.wav')")
