@@ -31,8 +31,8 @@ def change_points(
     curve : EmotionCurve
         Any curve; an empty one has no change point, nor has one shorter than two stretches.
     change : float
-        A change counts from this distance in the plane on, if it lasts `least_s` on both sides; a
-        smaller one that lasts longer counts as well, a change within the curve's noise never.
+        A change counts from this distance in the plane on, if it lasts `least_s` on both sides and
+        stands out of the curve's noise; a smaller one that lasts longer counts as well.
     least_s : float
         No stretch is shorter, in seconds.
 
@@ -54,9 +54,11 @@ def change_points(
     change of ``d`` over ``n`` values on each side leaves if it is ignored; and ``6 s^2 log N``,
     twice the Bayesian information criterion for the two means and the moment of a change among N
     values with noise of standard deviation s: twice, since s is only estimated, from successive
-    differences. A curve of more
-    than 3,600 values (half an hour at 2 Hz) is averaged over equal blocks first, and its change
-    points lie on their borders. Gaps are passed over as if the next value followed at once.
+    differences. These are taken for white noise: in noise whose neighbouring values are alike, as
+    they are in the curves of most models, it is estimated too low, and changes are found that are
+    none. A curve of more than 3,600 values (half an hour at 2 Hz) is averaged over equal blocks
+    first, and its change points lie on their borders. Gaps are passed over as if the next value
+    followed at once.
 
     Examples
     --------
