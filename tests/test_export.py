@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import replace
+from importlib.util import find_spec
 from xml.etree import ElementTree
 
 import click
@@ -24,6 +25,9 @@ from mer_plugins.sonic_visualiser import write_sonic_visualiser
 from mer_plugins.wide_tables import write_deam_csv
 from mer_plugins.writers import write_webvtt
 
+NEEDS_PYARROW = pytest.param(
+    "parquet", marks=pytest.mark.skipif(find_spec("pyarrow") is None, reason="no pyarrow here")
+)
 STAMP = re.compile(r"(?:(\d{2,}):)?([0-5]\d):([0-5]\d)\.(\d{3})")
 
 
@@ -317,7 +321,7 @@ def test_two_files_of_one_name_are_not_written_over_each_other(tmp_path):
     np.testing.assert_allclose(table["valence"], curve(seed=1).valence, atol=5.1e-7)
 
 
-@pytest.mark.parametrize("name", ["csv", "deam-csv", "parquet"])
+@pytest.mark.parametrize("name", ["csv", "deam-csv", NEEDS_PYARROW])
 def test_nothing_to_write_is_exit_code_3_and_writes_nothing(collection, tmp_path, name):
     code, _, err = mer_export(collection, "--format", name, "-o", tmp_path / "out", "-P", "nobody")
     assert code == 3 and "by 'nobody'" in err
@@ -337,7 +341,7 @@ def test_wrong_use_is_one_line(collection, tmp_path, arguments, reason):
     assert code == 2 and reason in err and len(err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", ["csv", "deam-csv", "parquet"])
+@pytest.mark.parametrize("name", ["csv", "deam-csv", NEEDS_PYARROW])
 def test_a_folder_that_takes_no_file_is_told(collection, tmp_path, name):
     (tmp_path / "out").write_text("in the way")
     code, _, err = mer_export(collection, "--format", name, "-o", tmp_path / "out")
