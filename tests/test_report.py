@@ -217,13 +217,67 @@ def test_a_large_collection_gets_a_file_a_track_beside_the_page(collection, tmp_
     assert found.json("report")["folder"] == "out_files"
     assert not [s for s, _ in found.scripts if str(s.get("id")).startswith("details")]
     files = sorted(path.name for path in written.folder.iterdir())
-    assert files == [f"track-{i}.js" for i in range(5)]
+    assert files == sorted(found.json("report")["files"])
+    assert all(re.fullmatch(r"track-[0-4]-[0-9a-f]{16}\.html\.js", name) for name in files)
     number = tracks["a.wav"]["id"]
-    text = (written.folder / f"track-{number}.js").read_text()
+    text = (written.folder / found.json("report")["files"][number]).read_text()
     called, body = re.fullmatch(r"addTrack\((\d+), (\{.*\})\);\n", text).groups()
     assert int(called) == number
     report(collection, tmp_path / "inline.html")
     assert json.loads(body) == read_page(tmp_path / "inline.html").json(f"details-{number}")
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_files_that_the_new_page_does_not_use_are_removed_and_nothing_else(collection, tmp_path):
+    page, folder = tmp_path / "out.html", tmp_path / "out_files"
+    report(collection, page, inline_bytes=100)
+    report(collection, tmp_path / "out.htm", inline_bytes=100)
+    others = [name for name in names_in(folder) if name.endswith(".htm.js")]
+    assert len(others) == 5
+    # Of an earlier version, and by other hands.
+    (folder / "track-7.js").write_text("addTrack(7, {});\n")
+    kept = ["track-9.js", "track-1.js.bak", "notes.js", "track-a.js"]
+    for name in kept:
+        (folder / name).write_text("mine")
+    (folder / "track-3-0123456789abcdef.html.js").mkdir()
+    (collection / "alone.jams").unlink()
+    report(collection, page, inline_bytes=100)
+    used = read_page(page).json("report")["files"]
+    kept += [*others, "track-3-0123456789abcdef.html.js"]
+    assert len(used) == 4 and names_in(folder) == sorted([*used, *kept])
+    report(collection, page)
+    assert names_in(folder) == sorted(kept)
+
+
+def test_a_folder_that_is_no_longer_needed_goes_with_its_files(collection, tmp_path):
+    report(collection, tmp_path / "out.html", inline_bytes=100)
+    report(collection, tmp_path / "out.html")
+    assert not (tmp_path / "out_files").exists()
+    assert read_page(tmp_path / "out.html").json("report")["folder"] is None
+
+
+def test_a_report_that_is_cut_short_leaves_the_old_page_all_that_it_needs(collection, tmp_path):
+    page, folder = tmp_path / "out.html", tmp_path / "out_files"
+    report(collection, page, inline_bytes=100)
+    before = page.read_bytes()
+    stood = {path.name: path.read_bytes() for path in folder.iterdir()}
+    write_jams(collection / "a.jams", by_plugin(curve(seed=9)))
+
+    def cut_short(tracks):
+        yield from tracks
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tracks = cut_short(report_tracks(collection))
+        write_collection_page(tracks, page, title="x", inline_bytes=100)
+    assert page.read_bytes() == before
+    left = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert stood.items() < left.items()
+    report(collection, page, inline_bytes=100)
+    assert names_in(folder) == sorted(read_page(page).json("report")["files"])
 
 
 def test_recordings_of_a_mirrored_output_are_found_where_they_are(collection, tmp_path):
@@ -438,8 +492,9 @@ def test_an_evaluation_without_curves_still_opens_and_a_large_one_lies_beside_th
     out, page = evaluated(labelled_music, tmp_path / "out"), tmp_path / "report.html"
     folder = write_evaluation_page(out, page, title="x", inline_bytes=10)
     assert folder == tmp_path / "report_files"
-    assert sorted(path.name for path in folder.iterdir()) == ["track-0.js", "track-1.js"]
     found = read_page(page)
+    files = found.json("evaluation")["report"]["files"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(files) and len(files) == 2
     assert found.json("evaluation")["report"]["folder"] == "report_files"
     assert not [s for s, _ in found.scripts if str(s.get("id")).startswith("details")]
     (out / "curves.npz").unlink()

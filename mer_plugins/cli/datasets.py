@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mer_plugins.cli.options import NOTHING_FOUND, parse_parameters
+from mer_plugins.cli.options import NOTHING_FOUND, parameter_option, parse_parameters
 from mer_plugins.errors import MerError
 
 if TYPE_CHECKING:
@@ -22,14 +22,7 @@ _WITHOUT_AUDIO = (
     "{} songs came as JAMS alone, as long as their labels: their recordings are not in the source "
     "folder; `mer datasets list` tells where they are expected, and the same command adds them"
 )
-_parameter = click.option(
-    "-p",
-    "--param",
-    "parameters",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Option of the data set.",
-)
+_parameter = parameter_option("Option of the data set.")
 
 
 @click.group("datasets", context_settings={"help_option_names": ["-h", "--help"]})

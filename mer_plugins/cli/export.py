@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mer_plugins.cli.options import NOTHING_FOUND, parse_parameters
+from mer_plugins.cli.options import NOTHING_FOUND, parameter_option, parse_parameters
 
 
 @click.command("export", context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,14 +39,7 @@ from mer_plugins.cli.options import NOTHING_FOUND, parse_parameters
     metavar="NAME",
     help="Only the curves by this plugin or annotator.  [default: all]",
 )
-@click.option(
-    "-p",
-    "--parameter",
-    "parameters",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Option of the format, such as sample_rate=48000; may be repeated.",
-)
+@parameter_option("Option of the format, such as sample_rate=48000; may be repeated.")
 def command(
     inputs: tuple[Path, ...],
     format_name: str,

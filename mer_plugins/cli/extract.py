@@ -12,7 +12,7 @@ import click
 
 from mer_plugins import __version__
 from mer_plugins.cli import INTERRUPTED
-from mer_plugins.cli.options import NOTHING_FOUND, parse_parameters, parse_shard
+from mer_plugins.cli.options import NOTHING_FOUND, parameter_option, parse_parameters, parse_shard
 from mer_plugins.errors import PluginError
 
 if TYPE_CHECKING:
@@ -91,14 +91,7 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
     metavar="S",
     help="Hop of the plugin's window, in seconds.  [default: the plugin's]",
 )
-@click.option(
-    "-p",
-    "--parameter",
-    "parameters",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Parameter of the plugin, such as checkpoint=FILE; may be repeated.",
-)
+@parameter_option("Parameter of the plugin, such as checkpoint=FILE; may be repeated.")
 @click.option(
     "--writer",
     "writers",

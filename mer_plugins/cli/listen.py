@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mer_plugins.cli import INTERRUPTED
-from mer_plugins.cli.options import parse_parameters
+from mer_plugins.cli.options import parameter_option, parse_parameters
 
 if TYPE_CHECKING:
     from mer_plugins.audio import AudioReader
@@ -23,14 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "-P", "--plugin", default="damff", show_default=True, metavar="NAME", help="Plugin to run."
 )
-@click.option(
-    "-p",
-    "--parameter",
-    "parameters",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Parameter of the plugin, such as window_s=5; may be repeated.",
-)
+@parameter_option("Parameter of the plugin, such as window_s=5; may be repeated.")
 @click.option(
     "--device",
     default="auto",

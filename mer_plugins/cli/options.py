@@ -42,6 +42,19 @@ _TRAINING = (
 )
 
 
+def parameter_option(text: str) -> Callable[[_Command], _Command]:
+    """Return the option ``-p KEY=VALUE`` with a help text; read by :func:`parse_parameters`."""
+    return click.option(
+        "-p",
+        "--parameter",
+        "--param",
+        "parameters",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help=text,
+    )
+
+
 def training_options(command: _Command) -> _Command:
     """Add the options of every command that trains: folds, device, cache."""
     for option in reversed(_TRAINING):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mer_plugins.cli.options import parse_parameters
+from mer_plugins.cli.options import parameter_option, parse_parameters
 
 if TYPE_CHECKING:
     from mer_plugins.contracts import ExtractorInfo
@@ -34,14 +34,7 @@ def command(context: click.Context, as_json: bool) -> int:
 @command.command(context_settings=_HELP)
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one entry a check.")
-@click.option(
-    "-p",
-    "--param",
-    "parameters",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Parameter of the plugin.",
-)
+@parameter_option("Parameter of the plugin.")
 def check(name: str, as_json: bool, parameters: tuple[str, ...]) -> int:
     """Hold a plugin against the contract, on sound that is made for it.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mer_plugins.cli.options import NOTHING_FOUND
+from mer_plugins.cli.options import NOTHING_FOUND, parameter_option
 
 if TYPE_CHECKING:
     from mer_plugins.annotate import PluginChoice
@@ -38,14 +38,7 @@ Problems = list[tuple[str, str]]
 )
 @click.option("--window", "window_s", type=float, metavar="S", help="As given to mer-extract.")
 @click.option("--hop", "hop_s", type=float, metavar="S", help="As given to mer-extract.")
-@click.option(
-    "-p",
-    "--parameter",
-    "parameters",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="As given to mer-extract; may be repeated.",
-)
+@parameter_option("As given to mer-extract; may be repeated.")
 @click.option("--follow", is_flag=True, help="Follow links that lead out of a named folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a track and plugin.")
 def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> int:

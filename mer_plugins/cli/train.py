@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mer_plugins.cli.options import parse_parameters, training_options
+from mer_plugins.cli.options import parameter_option, parse_parameters, training_options
 from mer_plugins.errors import MerError, PluginError
 
 if TYPE_CHECKING:
@@ -51,14 +51,7 @@ _FOLDS = 5
     type=click.Choice(["shared", "per-dimension"]),
     help="One trunk with two heads, or a network for each dimension.  [default: the recipe's]",
 )
-@click.option(
-    "-p",
-    "--parameter",
-    "parameters",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Setting of the network, such as cnn=square; may be repeated.",
-)
+@parameter_option("Setting of the network, such as cnn=square; may be repeated.")
 @click.option(
     "-r",
     "--recipe-parameter",

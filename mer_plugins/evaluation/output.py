@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mer_plugins.atomic import replacing
 from mer_plugins.evaluation.comparison import Comparison
@@ -13,6 +14,9 @@ from mer_plugins.evaluation.reference import EvaluationError
 from mer_plugins.evaluation.results import per_song_csv, to_dict
 from mer_plugins.evaluation.song_curves import CURVES, to_bytes
 from mer_plugins.evaluation.tables import latex, markdown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def results_text(comparison: Comparison) -> str:
@@ -36,7 +40,7 @@ def write(comparison: Comparison, folder: Path) -> None:
     }
     # A song's name that is no UTF-8 stands as the bytes that it is.
     files = {name: text.encode("utf-8", "surrogateescape") for name, text in texts.items()}
-    files |= _pictures(comparison)
+    files |= pictures(plot_comparison(comparison), "scores")
     files[CURVES] = to_bytes(comparison.songs, [s.system for s in comparison.systems], folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,11 +51,11 @@ def write(comparison: Comparison, folder: Path) -> None:
         raise EvaluationError(f"{folder}: cannot be written ({exc.strerror or exc})") from exc
 
 
-def _pictures(comparison: Comparison) -> dict[str, bytes]:
-    figure = plot_comparison(comparison)
+def pictures(figure: Figure, stem: str) -> dict[str, bytes]:
+    """Return a figure as the files ``stem.png`` and ``stem.svg``."""
     found = {}
     for suffix in ("png", "svg"):
         picture = io.BytesIO()
         figure.savefig(picture, format=suffix, dpi=150)
-        found[f"scores.{suffix}"] = picture.getvalue()
+        found[f"{stem}.{suffix}"] = picture.getvalue()
     return found

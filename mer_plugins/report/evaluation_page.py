@@ -92,6 +92,7 @@ def write_evaluation_page(
     text = render("evaluation.html", title=title, data=data, details=store.inline())
     with telling(page):
         write(page, text)
+        store.tidy()
     return store.folder
 
 

@@ -67,7 +67,7 @@ def song_view(folder: Path, systems: Sequence[str], title: str, store: Details) 
         "title": title,
         "labels": [{"name": REFERENCE, "human": True, "hidden": False}, *_labels(systems)],
         "plane": plane(),
-        "folder": None if store.folder is None else store.folder.name,
+        **store.place(),
     }
     return SongView(report, numbers, audio)
 

@@ -79,9 +79,10 @@ def write_collection_page(
         for track, found in rows:
             found["problems"] += _missing(track, found, labels, why)
         ordered = sorted((found for _, found in rows), key=lambda found: str(found["name"]))
-        report = _report(title, ordered, labels, store.folder)
+        report = _report(title, ordered, labels, store)
         if ordered:
             write(page, _render(title, report, store))
+            store.tidy()
     return Written(
         tracks=len(ordered),
         without_curve=sum(not found["curves"] for found in ordered),
@@ -101,14 +102,14 @@ def _missing(
 
 
 def _report(
-    title: str, rows: list[dict[str, Any]], labels: Labels, folder: Path | None
+    title: str, rows: list[dict[str, Any]], labels: Labels, store: Details
 ) -> dict[str, Any]:
     return {
         "title": title,
         "labels": labels.to_list(),
         "quadrants": QUADRANT_NAMES,
         "plane": plane(),
-        "folder": None if folder is None else folder.name,
+        **store.place(),
         "tracks": rows,
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +45,7 @@ def write(
         "results.json": (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode(),
     }
     if study.hops_s:
-        files |= _pictures(plot_hops(study, comparison))
+        files |= evaluation_output.pictures(plot_hops(study, comparison), "hops")
     for name, content in files.items():
         with replacing(folder / name) as file:
             file.write(content)
@@ -93,12 +92,3 @@ def plot_hops(study: Study, comparison: Comparison) -> Figure:
         ax.grid(color="0.9")
     figure.axes[0].legend(frameon=False)
     return figure
-
-
-def _pictures(figure: Figure) -> dict[str, bytes]:
-    found = {}
-    for suffix in ("png", "svg"):
-        picture = io.BytesIO()
-        figure.savefig(picture, format=suffix, dpi=150)
-        found[f"hops.{suffix}"] = picture.getvalue()
-    return found

@@ -8,7 +8,7 @@ function loadDetails(id) {
   const inline = element(`details-${id}`);
   if (inline) return Promise.resolve(JSON.parse(inline.textContent));
   return new Promise((resolve, reject) => {
-    const path = `${encodeURIComponent(report.folder)}/track-${id}.js`;
+    const path = [report.folder, report.files[id]].map(encodeURIComponent).join("/");
     const script = document.createElement("script");
     script.src = path;
     script.onerror = () => reject(new Error(`${path} is not beside this page: keep both together`));
