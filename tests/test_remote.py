@@ -354,3 +354,38 @@ def test_secrets_are_not_shown(text, shown):
 def test_paths_are_no_urls():
     assert not any(map(is_url, ("music/a.wav", "/a://b", "C://music", "@s3://list", "-")))
     assert local_path("FILE:///a%20b") == "/a b"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status", "s3://bucket/music"],
+        ["export", "music", "--format", "csv", "-o", "s3://bucket/out"],
+        ["report", "music", "--output=s3://me:secret@bucket/out.html"],
+    ],
+)
+def test_other_commands_refuse_urls_in_one_line(arguments, commands, tmp_path):
+    done = subprocess.run(["mer", *arguments], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2 and "secret" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("Error: s3://bucket/")
+    assert f"mer {arguments[0]} takes no URLs" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "package", "extra"), [("s3://b/a.wav", "s3fs", "s3"), ("gs://b/", "fsspec", "urls")]
+)
+def test_a_package_that_is_missing_is_named_with_its_extra(without, url, package, extra):
+    run = without(package)
+    code = "from mer_plugins.cli import extract_main; extract_main()"
+    done = run("-c", code, "--plugin", "global-mean", url)
+    scheme = url.partition("/")[0]
+    expected = f"error: {scheme}// needs {package}: pip install 'mer-plugins[{extra}]'"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, expected)
+
+
+def test_paths_need_no_package_for_urls(without, tmp_path, song):
+    song(tmp_path / "a.wav", 2.0)
+    run = without("fsspec", "s3fs")
+    code = "from mer_plugins.cli import extract_main; extract_main()"
+    done = run("-c", code, "--plugin", "global-mean", "-j", "1", tmp_path)
+    assert (done.returncode, done.stdout.strip()) == (0, "done 1, already done 0, failed 0")

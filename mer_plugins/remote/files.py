@@ -113,8 +113,15 @@ def check_output(folder: RemoteFile) -> None:
     except MissingError:
         bucket = folder.path.partition("/")[0]
         if folder.scheme in OBJECT_STORES and bucket:
-            with _naming(folder, "written: there is no such bucket"):
-                _system(folder.root)[0].info(bucket)
+            _check_bucket(folder, bucket)
+
+
+def _check_bucket(folder: RemoteFile, bucket: str) -> None:
+    try:
+        with _naming(folder, "reached"):
+            _system(folder.root)[0].info(bucket)
+    except MissingError as exc:
+        raise RemoteError(f"{folder}: there is no bucket {bucket!r}; make it first") from exc
 
 
 def version(file: RemoteFile) -> Version | None:
