@@ -165,11 +165,30 @@ def test_one_recording_and_a_local_output_folder(music, tmp_path):
     assert not keys(music, suffix=".jams")
 
 
+@pytest.mark.parametrize(
+    "name", ["a [live] #1.wav", "50%20 a+b.wav", "what? *.wav", "é 音.wav", "x=y&z;'@.wav"]
+)
+def test_keys_may_have_any_characters(s3, tmp_path, song, name):
+    put(s3, f"odd/{name}", song(tmp_path / "made.wav", 2.0, 0, 8_000).read_bytes())
+    for url in (f"s3://bucket/odd/{name}", "s3://bucket/odd"):
+        code, out, err = extract_here(url)
+        assert (code, out.strip()[-8:]) == (0, "failed 0"), err
+    assert out.strip() == "done 0, already done 1, failed 0"
+    assert keys(s3, "odd/", ".jams") == [f"odd/{name.replace('.wav', '.jams')}"]
+
+
 @pytest.mark.parametrize("url", ["s3://no-such-bucket/music", "s3://bucket/nothing"])
 def test_what_is_not_there_is_told_in_one_line(music, url):
     code, _, err = extract_here(url)
     told = f"{url}: does not exist; expected a recording, a folder or a JAMS"
     assert (code, err.splitlines()) == (1, [told, "nothing to do: no recording was found"])
+
+
+def test_a_whole_bucket_is_read_and_written(s3, tmp_path, song):
+    put(s3, "a/b.wav", song(tmp_path / "made.wav", 2.0, 0, 8_000).read_bytes())
+    for output in ((), ("-o", "s3://bucket/"), ("-o", "s3://bucket/x/y")):
+        assert extract_here("s3://bucket", *output)[0] == 0
+    assert keys(s3, suffix=".jams") == ["a/b.jams", "x/y/a/b.jams"]
 
 
 def test_a_bucket_to_write_to_must_be_there(music):
