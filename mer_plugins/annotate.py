@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -33,6 +33,11 @@ from mer_plugins.jams_store import (
     store,
     to_annotation,
 )
+
+if TYPE_CHECKING:
+    from mer_plugins.remote.tracks import AnyTrack, RemoteTrack
+
+T = TypeVar("T", Track, "RemoteTrack")
 
 # Where it runs does not alter what it gives, so it does not make a result stale.
 PLACES = frozenset({"device"})
@@ -61,10 +66,10 @@ class PluginChoice:
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(Generic[T]):
     """A track, and what is to be done with it."""
 
-    track: Track
+    track: T
     plugins: tuple[PluginChoice, ...]
     overwrite: bool = False
     allow_truncated: bool = False
@@ -90,7 +95,7 @@ class Outcome:
         For each plugin done now, its mean (valence, arousal).
     """
 
-    track: Track
+    track: AnyTrack
     status: str
     reason: str = ""
     plugins: tuple[str, ...] = ()
@@ -99,7 +104,7 @@ class Outcome:
     means: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def annotate(job: Job) -> Outcome:
+def annotate(job: Job[Track]) -> Outcome:
     """Do what is left to do for one track; never raises for anything that is the track's fault."""
     started = time.monotonic()
     try:
@@ -113,7 +118,7 @@ def annotate(job: Job) -> Outcome:
     return replace(outcome, seconds=time.monotonic() - started)
 
 
-def _annotate(job: Job) -> Outcome:
+def _annotate(job: Job[Track]) -> Outcome:
     track = job.track
     before = _stamp(track.audio)
     digest = audio_digest(track.audio)
@@ -224,7 +229,7 @@ def _is_done(track: Track, choice: PluginChoice, digest: str) -> bool:
     return find_fingerprint(read(track.jams), choice.info.name) == expected
 
 
-def _write_others(job: Job, names: tuple[str, ...]) -> None:
+def _write_others(job: Job[Track], names: tuple[str, ...]) -> None:
     """Write the further formats of the plugins' curves that are not there yet."""
     if not job.writers:
         return

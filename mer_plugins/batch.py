@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
-from mer_plugins.annotate import Job, Outcome, PluginChoice, annotate
-from mer_plugins.collection import Track
+from mer_plugins.annotate import Job, Outcome, PluginChoice, T
 from mer_plugins.contracts import Engine
 from mer_plugins.done_index import DoneIndex, Stamp
 from mer_plugins.errors import PluginError, one_line
 from mer_plugins.fingerprints import settings_digest
+from mer_plugins.remote.tracks import AnyTrack
+from mer_plugins.remote.work import annotate_anywhere
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Settings:
     allow_truncated: bool = False
     writers: tuple[tuple[str, str], ...] = ()
 
-    def job(self, track: Track) -> Job:
+    def job(self, track: T) -> Job[T]:
         """Make the job of one track."""
         return Job(track, self.plugins, self.overwrite, self.allow_truncated, self.writers)
 
@@ -58,7 +60,7 @@ class Summary:
 
 
 def run(
-    tracks: Iterable[Track],
+    tracks: Iterable[AnyTrack],
     settings: Settings,
     engine: Engine,
     index: DoneIndex,
@@ -70,7 +72,7 @@ def run(
 
     Parameters
     ----------
-    tracks : iterable of Track
+    tracks : iterable of Track or RemoteTrack
         Taken as workers get free, so a million of them need no memory.
     settings : Settings
         Plugins and options.
@@ -89,7 +91,7 @@ def run(
         If a plugin cannot run at all; tracks done so far stay done.
     """
     summary = Summary()
-    stamps: dict[Track, Stamp] = {}
+    stamps: dict[AnyTrack, Stamp] = {}
 
     def report(outcome: Outcome) -> None:
         if outcome.status == "broken":
@@ -101,7 +103,7 @@ def run(
         summary.add(outcome)
         on_outcome(outcome)
 
-    def jobs() -> Iterator[Job]:
+    def jobs() -> Iterator[Job[Any]]:
         names = _names(settings)
         for track in tracks:
             stamp = _stamp(track)
@@ -112,7 +114,7 @@ def run(
                 stamps[track] = stamp
             yield settings.job(track)
 
-    with closing(engine.run(annotate, jobs(), _lost)) as outcomes:
+    with closing(engine.run(annotate_anywhere, jobs(), _lost)) as outcomes:
         for outcome in outcomes:
             report(outcome)
             if strict and outcome.status == "failed":
@@ -120,20 +122,22 @@ def run(
     return summary
 
 
-def failed_before(tracks: Iterable[Track], settings: Settings, index: DoneIndex) -> Iterator[Track]:
+def failed_before(
+    tracks: Iterable[AnyTrack], settings: Settings, index: DoneIndex
+) -> Iterator[AnyTrack]:
     """Pass on the tracks whose last run with one of the plugins failed, as far as is known."""
     for track in tracks:
         if any(index.failure(track.jams, name) for name in _names(settings)):
             yield track
 
 
-def is_known(track: Track, settings: Settings, index: DoneIndex) -> bool:
+def is_known(track: AnyTrack, settings: Settings, index: DoneIndex) -> bool:
     """Tell whether the index certainly has the track as done with all plugins; reads no file."""
     stamp = _stamp(track)
     return stamp is not None and _known(track, settings, index, stamp)
 
 
-def _known(track: Track, settings: Settings, index: DoneIndex, stamp: Stamp) -> bool:
+def _known(track: AnyTrack, settings: Settings, index: DoneIndex, stamp: Stamp) -> bool:
     return not settings.writers and all(
         index.is_done(track.jams, name, digest, stamp) for name, digest in settings.digests
     )
@@ -151,14 +155,14 @@ def _names(settings: Settings) -> tuple[str, ...]:
     return tuple(choice.info.name for choice in settings.plugins)
 
 
-def _stamp(track: Track) -> Stamp | None:
+def _stamp(track: AnyTrack) -> Stamp | None:
     try:
         return Stamp.of(track.audio)
     except OSError:
         return None
 
 
-def _lost(job: Job, error: BaseException) -> Outcome:
+def _lost(job: Job[Any], error: BaseException) -> Outcome:
     if isinstance(error, PluginError):
         return Outcome(job.track, "broken", str(error))
     return Outcome(job.track, "failed", one_line(error))

@@ -27,6 +27,7 @@ from typing import NamedTuple
 from mer_plugins.errors import MerError
 from mer_plugins.folders import FOLDERS_KEPT, JAMS_SUFFIX, Folder, is_audio, scan
 from mer_plugins.jams_store import read
+from mer_plugins.remote.urls import is_url
 from mer_plugins.track_lists import PLAYLIST_SUFFIXES, Source, absolute, sources
 from mer_plugins.tree_walk import TreeWalk
 
@@ -101,8 +102,8 @@ def find_tracks(
     mirror = None
     if output is not None:
         named = list(named)
-        mirror = _Mirror(absolute(os.fspath(output)), _common_folder(named))
-    finder = _Finder(mirror, TreeWalk(follow, report))
+        mirror = Mirror(absolute(os.fspath(output)), common_folder(named))
+    finder = Finder(mirror, TreeWalk(follow, report))
     for source in named:
         try:
             yield from finder.tracks(source)
@@ -110,18 +111,29 @@ def find_tracks(
             report(source.shown, str(exc))
 
 
-class _Mirror(NamedTuple):
+class Mirror(NamedTuple):
+    """Where the output of each folder below `root` goes."""
+
     output: str
     root: str
 
     def of(self, folder: str) -> str:
+        """Return the output folder of a folder."""
         return os.path.normpath(os.path.join(self.output, os.path.relpath(folder, self.root)))
 
 
-class _Finder:
-    """One search: remembers which files were named."""
+class Finder:
+    """One search: remembers which files were named.
 
-    def __init__(self, mirror: _Mirror | None, walk: TreeWalk) -> None:
+    Parameters
+    ----------
+    mirror : Mirror or None
+        Where the JAMS files go, if not beside the recordings.
+    walk : TreeWalk
+        Knows which folders were found.
+    """
+
+    def __init__(self, mirror: Mirror | None, walk: TreeWalk) -> None:
         self._mirror, self._walk = mirror, walk
         self._named: set[str] = set()
         # Lists tend to name one folder's files in a row; a cache per search cannot go stale.
@@ -129,10 +141,11 @@ class _Finder:
         self._mirrored = lru_cache(maxsize=FOLDERS_KEPT)(self._mirror_folder)
 
     def tracks(self, source: Source) -> Iterator[Track]:
+        """Yield the tracks of one input that did not come before; CollectionError if none can."""
         return self._below(source) if os.path.isdir(source.path) else self._one(source)
 
     def _one(self, source: Source) -> Iterator[Track]:
-        _check_file(source.path)
+        _check_file(source)
         parent, name = os.path.split(source.path)
         folder = self._listed(parent)
         is_jams = name.lower().endswith(JAMS_SUFFIX)
@@ -176,8 +189,11 @@ class _Finder:
         return Track(path, mirrored, beside if has_base else None, shown)
 
 
-def _check_file(path: str) -> None:
+def _check_file(source: Source) -> None:
+    path = source.path
     if not os.path.exists(path):
+        if is_url(source.shown):
+            raise CollectionError("is a URL, which only mer-extract takes; download it first")
         raise CollectionError("does not exist; expected a recording, a folder, a JAMS or a list")
     if not os.path.isfile(path):
         raise CollectionError("is no regular file; expected a recording, a folder or a list")
@@ -216,7 +232,8 @@ def _last_part(text: object) -> str:
     return text.replace("\\", "/").rsplit("/", 1)[-1] if isinstance(text, str) else ""
 
 
-def _common_folder(named: Sequence[Source]) -> str:
+def common_folder(named: Sequence[Source]) -> str:
+    """Return the deepest folder that holds all inputs that exist."""
     common = None
     for _, path in named:
         place = path if os.path.isdir(path) else os.path.dirname(path)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from mer_plugins.cache_folder import cache_folder
 
@@ -55,10 +55,28 @@ class Stamp(NamedTuple):
     mtime_ns: int
 
     @classmethod
-    def of(cls, path: str | os.PathLike[str]) -> Stamp:
+    def of(cls, path: Place) -> Stamp:
         """Take the stamp of a file; OSError if there is none."""
+        if not isinstance(path, str | os.PathLike):
+            return path.stamp()
         found = os.stat(path)
         return cls(found.st_size, found.st_mtime_ns)
+
+
+class Elsewhere(Protocol):
+    """A file that no path leads to: known by its URL, and knows its own stamp."""
+
+    @property
+    def url(self) -> str:
+        """By which it is kept in the index."""
+        ...
+
+    def stamp(self) -> Stamp:
+        """Return its stamp; OSError if there is none."""
+        ...
+
+
+Place = str | os.PathLike[str] | Elsewhere
 
 
 class Failure(NamedTuple):
@@ -100,14 +118,12 @@ class DoneIndex:
         except (OSError, sqlite3.Error) as exc:
             self._give_up(exc)
 
-    def is_done(
-        self, jams: str | os.PathLike[str], plugin: str, settings: str, audio: Stamp
-    ) -> bool:
+    def is_done(self, jams: Place, plugin: str, settings: str, audio: Stamp) -> bool:
         """Tell whether `jams` certainly holds the result of these settings for this recording.
 
         Parameters
         ----------
-        jams : str or os.PathLike
+        jams : str, os.PathLike or Elsewhere
             Where the result would be stored.
         plugin, settings : str
             The plugin's name, and :func:`mer_plugins.fingerprints.settings_digest`.
@@ -128,9 +144,7 @@ class DoneIndex:
         except OSError:
             return False
 
-    def remember(
-        self, jams: str | os.PathLike[str], plugin: str, settings: str, audio: Stamp
-    ) -> None:
+    def remember(self, jams: Place, plugin: str, settings: str, audio: Stamp) -> None:
         """Note that `jams`, as it is now, holds the result of these settings.
 
         Take `audio` before the recording is read: should it be replaced meanwhile, the index then
@@ -145,7 +159,7 @@ class DoneIndex:
             self._pending_failures.pop(_key(jams, plugin), None)
             self._noted()
 
-    def seen(self, jams: str | os.PathLike[str], plugin: str) -> tuple[str, Stamp] | None:
+    def seen(self, jams: Place, plugin: str) -> tuple[str, Stamp] | None:
         """Return settings and recording of the result last noted for `jams`, stale or not."""
         with self._lock:
             state = self._state(_key(jams, plugin))
@@ -153,7 +167,7 @@ class DoneIndex:
 
     def remember_failure(
         self,
-        jams: str | os.PathLike[str],
+        jams: Place,
         plugin: str,
         settings: str,
         audio: Stamp | None,
@@ -166,7 +180,7 @@ class DoneIndex:
             self._pending_failures[_key(jams, plugin)] = Failure(settings, audio, text)
             self._noted()
 
-    def failure(self, jams: str | os.PathLike[str], plugin: str) -> Failure | None:
+    def failure(self, jams: Place, plugin: str) -> Failure | None:
         """Return why the last run for `jams` failed; None if it did not, or nothing is known."""
         key = _key(jams, plugin)
         with self._lock:
@@ -274,6 +288,8 @@ def _opened(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _key(jams: str | os.PathLike[str], plugin: str) -> _Key:
+def _key(jams: Place, plugin: str) -> _Key:
+    if not isinstance(jams, str | os.PathLike):
+        return os.fsencode(jams.url), plugin
     # As bytes: a file name need not be valid UTF-8, which SQLite's text must be.
     return os.fsencode(os.path.abspath(jams)), plugin

@@ -11,9 +11,12 @@ import click
 
 from mer_plugins import __version__
 from mer_plugins.errors import MerError
+from mer_plugins.remote.urls import is_url, scheme, without_secrets
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
+# URLs of these kinds name home pages and clusters.
+_NO_COLLECTIONS = ("http", "https", "ray")
 
 _COMMANDS = {
     "completions": ("mer_plugins.cli.completions", "Let a shell complete commands with Tab."),
@@ -64,6 +67,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that was asked for; a wrong name is told the right one."""
+        _refuse_urls(args)
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as exc:
@@ -79,6 +83,19 @@ class LazyGroup(click.Group):
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, _COMMANDS[name][1]) for name in sorted(_COMMANDS)])
+
+
+def _refuse_urls(args: list[str]) -> None:
+    """Refuse collections behind URLs where a command would take them for odd paths."""
+    if args[0] == "extract":
+        return
+    for text in args[1:]:
+        value = text.partition("=")[2] if text.startswith("--") else text
+        if is_url(value) and scheme(value) not in _NO_COLLECTIONS:
+            raise click.UsageError(
+                f"{without_secrets(value)}: mer {args[0]} takes no URLs, only mer-extract does; "
+                "copy it to this machine first"
+            )
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

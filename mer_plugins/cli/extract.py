@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mer_plugins import __version__
 from mer_plugins.cli import INTERRUPTED
-from mer_plugins.cli.options import NOTHING_FOUND, parameter_option, parse_parameters, parse_shard
+from mer_plugins.cli.options import (
+    NOTHING_FOUND,
+    FolderOrUrl,
+    parameter_option,
+    parse_parameters,
+    parse_shard,
+)
 from mer_plugins.errors import PluginError
 
 if TYPE_CHECKING:
     from mer_plugins.annotate import PluginChoice
     from mer_plugins.batch import Settings, Summary
-    from mer_plugins.collection import Track
     from mer_plugins.contracts import Engine, WriterSpec
     from mer_plugins.host import PluginHost
+    from mer_plugins.remote.tracks import AnyTrack
+
+T = TypeVar("T")
 
 
 # A hanging decoder must not stop an unattended run; ten hours of music take minutes.
@@ -34,6 +42,7 @@ Examples:
   find . -name '*.mp3' | mer-extract --plugin damff -
   mer-extract --plugin damff --retry-failed music/  only what failed before
   mer-extract --plugin damff --engine ray --address auto /shared/music
+  mer-extract --plugin damff s3://bucket/music/     in a bucket, JAMS beside the recordings
 
 \b
 Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plugin error;
@@ -55,9 +64,9 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FolderOrUrl(),
     metavar="DIR",
-    help="Write the JAMS files here, in a mirror of the tree.",
+    help="Write the JAMS files to this folder or URL, in a mirror of the tree.",
 )
 @click.option("--overwrite", is_flag=True, help="Do again what is already done.")
 @click.option(
@@ -147,11 +156,13 @@ def command(inputs: tuple[str, ...], **options: Any) -> int:
     """Annotate recordings with valence and arousal over time, in JAMS.
 
     INPUT is a recording, a folder (with all below it), a .jams beside its recording, a .m3u,
-    @list.txt, or - for a list on standard input. The JAMS is made beside each recording, or
+    @list.txt, or - for a list on standard input; recordings, folders and .jams may also be URLs,
+    such as s3://bucket/folder/. The JAMS is made beside each recording, or
     extended if it is there; only this program's own annotation is ever replaced. Tracks whose
     annotation is up to date are passed over.
     """
     from mer_plugins.host import plugin_host
+    from mer_plugins.remote.finding import find_anywhere
 
     host = plugin_host()
     for broken in host.broken:
@@ -162,7 +173,7 @@ def command(inputs: tuple[str, ...], **options: Any) -> int:
         )
     settings = _settings(host, options)
     problems: list[tuple[str, str]] = []
-    tracks = tracks_of(inputs, options, problems)
+    tracks = tracks_of(find_anywhere, inputs, options, problems)
     if options["dry_run"]:
         return _dry_run(tracks, settings, problems)
     return _run(host, tracks, settings, options, problems)
@@ -209,39 +220,41 @@ def plugin_choice(host: PluginHost, name: str, options: dict[str, Any]) -> Plugi
 
 
 def tracks_of(
-    inputs: tuple[str, ...], options: dict[str, Any], problems: list[tuple[str, str]]
-) -> Iterator[Track]:
+    find: Callable[..., Iterator[T]],
+    inputs: tuple[str, ...],
+    options: dict[str, Any],
+    problems: list[tuple[str, str]],
+) -> Iterator[T]:
     """Find the tracks of the inputs, as the options say; tell of and note what yields none."""
-    from mer_plugins.collection import find_tracks
 
     def problem(shown: str, reason: str) -> None:
         problems.append((shown, reason))
         click.echo(f"{shown}: {reason}", err=True)
 
     stdin = sys.stdin.buffer if "-" in inputs else None
-    found = find_tracks(
-        inputs, options["output"], follow=options["follow"], problem=problem, stdin=stdin
-    )
+    found = find(inputs, options["output"], follow=options["follow"], problem=problem, stdin=stdin)
     shard = parse_shard(options.get("shard"))
     return (track for i, track in enumerate(found) if i % shard[1] == shard[0] - 1)
 
 
-def _dry_run(tracks: Iterable[Track], settings: Settings, problems: list[tuple[str, str]]) -> int:
-    from mer_plugins.annotate import is_done
+def _dry_run(
+    tracks: Iterable[AnyTrack], settings: Settings, problems: list[tuple[str, str]]
+) -> int:
     from mer_plugins.batch import is_known
     from mer_plugins.done_index import DoneIndex, default_index_path
+    from mer_plugins.remote.work import is_done_anywhere
 
     count = {True: 0, False: 0}
     with DoneIndex(default_index_path()) as index:
         for track in tracks:
             finished = not settings.overwrite and (
-                is_known(track, settings, index) or is_done(track, settings.plugins)
+                is_known(track, settings, index) or is_done_anywhere(track, settings.plugins)
             )
             count[finished] += 1
             if not finished:
                 click.echo(
                     f"would annotate {click.format_filename(track.name)} "
-                    f"-> {click.format_filename(track.jams)}"
+                    f"-> {click.format_filename(str(track.jams))}"
                 )
     click.echo(f"to do {count[False]}, already done {count[True]}")
     return _exit_code(sum(count.values()), 0, problems)
@@ -249,7 +262,7 @@ def _dry_run(tracks: Iterable[Track], settings: Settings, problems: list[tuple[s
 
 def _run(
     host: PluginHost,
-    tracks: Iterator[Track],
+    tracks: Iterator[AnyTrack],
     settings: Settings,
     options: dict[str, Any],
     problems: list[tuple[str, str]],

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from mer_plugins.remote.urls import is_url, local_path
+
 # Exit status where there was nothing to work on.
 NOTHING_FOUND = 3
 
@@ -60,6 +62,20 @@ def training_options(command: _Command) -> _Command:
     for option in reversed(_TRAINING):
         command = option(command)
     return command
+
+
+class FolderOrUrl(click.Path):
+    """A folder as :class:`pathlib.Path`, or its URL as text; ``file://`` gives a path."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Take a value of the command line."""
+        plain = local_path(value) if isinstance(value, str) else None
+        if plain is None and isinstance(value, str) and is_url(value):
+            return value
+        return super().convert(value if plain is None else plain, param, ctx)
 
 
 def parse_parameters(

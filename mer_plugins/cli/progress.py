@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
     from mer_plugins.annotate import Outcome
-    from mer_plugins.collection import Track
+    from mer_plugins.remote.tracks import AnyTrack
 
 _PLAIN_EVERY_S = 10.0
 # Oftener than rich draws, and far less often than tracks that were done before go by.
@@ -60,7 +60,7 @@ class Reporter(BarOrLines):
             self._log.close()
         self._log = None
 
-    def counting(self, tracks: Iterable[Track]) -> Iterator[Track]:
+    def counting(self, tracks: Iterable[AnyTrack]) -> Iterator[AnyTrack]:
         """Pass tracks on and count them, so that progress knows how many there are."""
         for track in tracks:
             self._found += 1

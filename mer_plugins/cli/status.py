@@ -56,14 +56,16 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> int:
     Exit code: 0 all done; 1 something is left to do; 3 no recording, or no result was found.
     """  # noqa: D301
     from mer_plugins.cli.extract import tracks_of
+    from mer_plugins.collection import find_tracks
     from mer_plugins.done_index import DoneIndex, default_index_path
     from mer_plugins.status import statuses
 
     problems: Problems = []
     choices = _choices(inputs, options)
     counts: Counter[tuple[str, str]] = Counter()
+    tracks = tracks_of(find_tracks, inputs, options, problems)
     with DoneIndex(default_index_path()) as index:
-        for status in statuses(tracks_of(inputs, options, problems), choices, index):
+        for status in statuses(tracks, choices, index):
             counts[status.plugin, status.state] += 1
             _tell(status, as_json)
     if not as_json:
