@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,6 +39,36 @@ def test_levels_are_found_within_a_hop(lengths, noise, start_s, seed):
 def test_noise_about_one_level_is_no_change(length, noise):
     for seed in range(20):
         assert change_points(stepped([(0.1, -0.1)], [length], noise, seed=seed)) == []
+
+
+def autoregressive(n, correlation, deviation, seed):
+    noise = np.random.default_rng(seed).normal(0, deviation, (n, 2))
+    for before, value in pairwise(noise):
+        value *= np.sqrt(1 - correlation**2)
+        value += correlation * before
+    return noise
+
+
+@pytest.mark.parametrize(("correlation", "at_most"), [(0.5, 3), (0.8, 12)])
+@pytest.mark.parametrize("deviation", [0.05, 0.1])
+def test_noise_whose_neighbours_are_alike_is_seldom_a_change(correlation, at_most, deviation):
+    flat = [autoregressive(200, correlation, deviation, seed) for seed in range(100)]
+    found = [change_points(EmotionCurve(np.arange(200) / 2, v.clip(-1, 1), 0.5)) for v in flat]
+    assert sum(map(bool, found)) <= at_most
+
+
+def test_a_change_is_found_in_noise_whose_neighbours_are_alike():
+    levels = np.repeat([[-0.3, -0.2], [0.3, 0.2]], 100, axis=0)
+    values = levels + autoregressive(200, 0.8, 0.05, seed=0)
+    (found,) = change_points(EmotionCurve(np.arange(200) / 2, values, 0.5))
+    assert found == pytest.approx(50, abs=2)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_stretches_may_be_as_short_as_a_value(n):
+    values = np.eye(2)[np.arange(n) % 2]
+    found = change_points(EmotionCurve(np.arange(n) / 2, values, 0.5), least_s=0.5)
+    assert set(found) <= set(np.arange(1, n) / 2)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 19])
