@@ -38,6 +38,12 @@ def script(shell):
         (["mer", "summary", "--js"], ["--json"]),
         (["mer", "completions", ""], ["bash", "zsh", "fish"]),
         (["mer-extract", "--allow"], ["--allow-truncated"]),
+        (["mer-extract", "--plugin", "damff"], ["damff", "damff-ensemble"]),
+        (["mer-extract", "--engine", "r"], ["ray"]),
+        (["mer", "export", "--format", "web"], ["webvtt"]),
+        (["mer", "datasets", "import", "pm"], ["pmemo"]),
+        (["mer", "plugins", "check", "global"], ["global-mean"]),
+        (["mer", "reproduce", "table"], ["table1", "table2", "table3"]),
     ],
 )
 def test_bash_completes(words, offered, commands, tmp_path):

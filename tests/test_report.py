@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -192,6 +192,7 @@ def test_no_name_title_or_origin_can_become_part_of_the_page(tmp_path):
 
 
 @given(st.text(st.characters(exclude_characters="/\0"), min_size=1).filter(lambda s: s.strip(".")))
+@example("\ud800")
 def test_a_link_leads_to_the_file_whatever_its_name(name):
     found = link(Path("/music/deep") / name, Path("/music/pages/report.html"))
     assert unquote(found, errors="surrogatepass") == f"../deep/{name}"

@@ -10,7 +10,7 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.command("completions", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("shell", type=click.Choice(_SHELLS))
 def command(shell: str) -> int:
-    """Print the script by which SHELL completes commands, options and files with Tab.
+    """Print the script by which SHELL completes commands, options, names and files with Tab.
 
     It is for `mer` and `mer-extract`. Write it to a file that the shell reads when it starts, once;
     a new shell then completes.

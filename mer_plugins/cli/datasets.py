@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mer_plugins.cli.options import NOTHING_FOUND, parameter_option, parse_parameters
+from mer_plugins.cli.options import NOTHING_FOUND, names_of, parameter_option, parse_parameters
 from mer_plugins.errors import MerError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def list_datasets(as_json: bool) -> int:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("datasets"))
 def cite(name: str) -> None:
     """Tell what to cite, the terms, and where to get a data set.
 
@@ -76,7 +76,7 @@ def cite(name: str) -> None:
 
 
 @command.command("import")
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("datasets"))
 @click.argument("source", type=_SOURCE)
 @click.option(
     "-o",
@@ -124,7 +124,7 @@ def import_(
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("datasets"))
 @click.argument("source", type=_SOURCE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a finding.")
 @_parameter

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mer_plugins.cli.options import names_of
+
 if TYPE_CHECKING:
     from mer_plugins.batch import Settings, Summary
     from mer_plugins.collection import Track
@@ -24,7 +26,15 @@ if TYPE_CHECKING:
     metavar="COLLECTION",
     help="Recordings with their human labels in JAMS beside them.",
 )
-@click.option("-P", "--plugin", "plugins", multiple=True, metavar="NAME", help="Plugin to run.")
+@click.option(
+    "-P",
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=names_of("extractors"),
+    help="Plugin to run.",
+)
 @click.option(
     "--estimates",
     multiple=True,

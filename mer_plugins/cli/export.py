@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mer_plugins.cli.options import NOTHING_FOUND, parameter_option, parse_parameters
+from mer_plugins.cli.options import NOTHING_FOUND, names_of, parameter_option, parse_parameters
 
 
 @click.command("export", context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,6 +22,7 @@ from mer_plugins.cli.options import NOTHING_FOUND, parameter_option, parse_param
     "format_name",
     required=True,
     metavar="FORMAT",
+    shell_complete=names_of("writers"),
     help="csv, deam-csv, parquet, sonic-visualiser, audacity, webvtt, or a plugin's.",
 )
 @click.option(
@@ -37,6 +38,7 @@ from mer_plugins.cli.options import NOTHING_FOUND, parameter_option, parse_param
     "-P",
     default=None,
     metavar="NAME",
+    shell_complete=names_of("extractors"),
     help="Only the curves by this plugin or annotator.  [default: all]",
 )
 @parameter_option("Option of the format, such as sample_rate=48000; may be repeated.")

@@ -15,6 +15,7 @@ from mer_plugins.cli import INTERRUPTED
 from mer_plugins.cli.options import (
     NOTHING_FOUND,
     FolderOrUrl,
+    names_of,
     parameter_option,
     parse_parameters,
     parse_shard,
@@ -59,6 +60,7 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
     multiple=True,
     required=True,
     metavar="NAME",
+    shell_complete=names_of("extractors"),
     help="Plugin to run; may be given several times. `mer plugins` lists them.",
 )
 @click.option(
@@ -106,6 +108,7 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
     "writers",
     multiple=True,
     metavar="NAME",
+    shell_complete=names_of("writers"),
     help="Write this format too, beside the JAMS: csv, audacity, sonic-visualiser, webvtt.",
 )
 @click.option(
@@ -128,6 +131,7 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
     default="local",
     show_default=True,
     metavar="NAME",
+    shell_complete=names_of("engines"),
     help="How work is spread; `mer plugins --json` lists the engines.",
 )
 @click.option(

@@ -57,6 +57,17 @@ def parameter_option(text: str) -> Callable[[_Command], _Command]:
     )
 
 
+def names_of(registry: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Return what Tab offers: names under one hook of the host, such as ``"extractors"``."""
+
+    def complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+        from mer_plugins.host import plugin_host
+
+        return sorted(n for n in getattr(plugin_host(), registry).specs if n.startswith(begun))
+
+    return complete
+
+
 def training_options(command: _Command) -> _Command:
     """Add the options of every command that trains: folds, device, cache."""
     for option in reversed(_TRAINING):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mer_plugins.cli.options import names_of
 from mer_plugins.errors import JamsError, MerError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     "-P",
     default=None,
     metavar="NAME",
+    shell_complete=names_of("extractors"),
     help="Only this plugin's curve; for a recording, the plugin to run.  [default: all; damff]",
 )
 def command(file: Path, output: Path | None, plugin: str | None) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mer_plugins.cli.options import parameter_option, parse_parameters
+from mer_plugins.cli.options import names_of, parameter_option, parse_parameters
 
 if TYPE_CHECKING:
     from mer_plugins.contracts import ExtractorInfo
@@ -32,7 +32,7 @@ def command(context: click.Context, as_json: bool) -> int:
 
 
 @command.command(context_settings=_HELP)
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("extractors"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one entry a check.")
 @parameter_option("Parameter of the plugin.")
 def check(name: str, as_json: bool, parameters: tuple[str, ...]) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mer_plugins.cli.options import training_options
+from mer_plugins.cli.options import names_of, training_options
 
 if TYPE_CHECKING:
     from mer_plugins.evaluation.comparison import Comparison
@@ -29,7 +29,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, text: str | Non
 
 
 @click.command("reproduce", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("studies", nargs=-1, metavar="STUDY...")
+@click.argument("studies", nargs=-1, metavar="STUDY...", shell_complete=names_of("studies"))
 @click.option("--list", "as_list", is_flag=True, help="List the studies that there are.")
 @click.option(
     "--data", "data", multiple=True, metavar="COLLECTION", help="Labelled recordings; repeatable."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mer_plugins.cli.options import NOTHING_FOUND, parameter_option
+from mer_plugins.cli.options import NOTHING_FOUND, names_of, parameter_option
 
 if TYPE_CHECKING:
     from mer_plugins.annotate import PluginChoice
@@ -27,6 +27,7 @@ Problems = list[tuple[str, str]]
     "plugins",
     multiple=True,
     metavar="NAME",
+    shell_complete=names_of("extractors"),
     help="Plugin to ask about; may be repeated.  [default: all that left results here]",
 )
 @click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mer_plugins.cli.options import parameter_option, parse_parameters, training_options
+from mer_plugins.cli.options import names_of, parameter_option, parse_parameters, training_options
 from mer_plugins.errors import MerError, PluginError
 
 if TYPE_CHECKING:
@@ -20,7 +20,14 @@ _FOLDS = 5
 
 
 @click.command("train", context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-P", "--plugin", required=True, metavar="NAME", help="The neural plugin to train.")
+@click.option(
+    "-P",
+    "--plugin",
+    required=True,
+    metavar="NAME",
+    shell_complete=names_of("extractors"),
+    help="The neural plugin to train.",
+)
 @click.option(
     "--data",
     "data",

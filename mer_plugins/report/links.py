@@ -20,4 +20,9 @@ def link(file: Path, page: Path) -> str:
         relative = os.path.relpath(file, os.path.dirname(os.path.abspath(page)))
     except ValueError:
         return file.as_uri()
-    return quote(os.fsencode(relative.replace(os.sep, "/")))
+    name = relative.replace(os.sep, "/")
+    try:
+        return quote(os.fsencode(name))
+    except UnicodeEncodeError:
+        # Half a character, as names on some systems hold, is no byte of the file system here.
+        return quote(name.encode("utf-8", "surrogatepass"))
