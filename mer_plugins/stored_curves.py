@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,13 +50,14 @@ def stored_curves(
     inputs : sequence of pathlib.Path
         JAMS files and folders.
     failed : callable
-        Called with (file, reason) for each file that cannot be read; the others go on.
+        Called with (file, reason) for each file, or folder, that cannot be read; the others go
+        on.
     left_out : callable
         Called with (label, reason) for each annotation that cannot be read as it stands.
     """
     for given in inputs:
         is_folder = given.is_dir()
-        for path in sorted(given.rglob("*.jams")) if is_folder else [given]:
+        for path in _jams_below(given, failed) if is_folder else [given]:
             relative = path.relative_to(given) if is_folder else Path(path.name)
             shown = str(relative if is_folder else path)
             try:
@@ -65,3 +67,15 @@ def stored_curves(
                 failed(shown, str(exc))
                 continue
             yield StoredCurves(path, relative, shown, jams, found)
+
+
+def _jams_below(folder: Path, failed: Callable[[str, str], None]) -> list[Path]:
+    def unlisted(error: OSError) -> None:
+        failed(str(error.filename), f"the folder cannot be read ({error.strerror})")
+
+    return sorted(
+        Path(place, name)
+        for place, _, names in os.walk(folder, onerror=unlisted)
+        for name in names
+        if name.endswith(".jams")
+    )

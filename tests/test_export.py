@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from dataclasses import replace
 from importlib.util import find_spec
@@ -310,6 +311,21 @@ def test_a_file_that_is_no_jams_costs_that_file_only(collection, tmp_path):
     code, listed, err = mer_export(collection, "--format", "csv", "-o", tmp_path / "out")
     assert code == 1 and len(listed.split()) == 2
     assert "bad.jams" in err and "is not JSON" in err
+
+
+@pytest.mark.parametrize("name", ["csv", "deam-csv", NEEDS_PYARROW])
+def test_a_folder_that_cannot_be_listed_costs_that_folder_only(
+    collection, tmp_path, monkeypatch, name
+):
+    def scandir(path, listed=os.scandir):
+        if os.path.basename(path) == "live":
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    code, listed, err = mer_export(collection, "--format", name, "-o", tmp_path / "out")
+    assert code == 1 and listed
+    assert "live: the folder cannot be read (Permission denied)" in err
 
 
 def test_two_files_of_one_name_are_not_written_over_each_other(tmp_path):
