@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mer_plugins.cli.options import names_of
+from mer_plugins.cli.options import plugin_option
 
 if TYPE_CHECKING:
     from mer_plugins.batch import Settings, Summary
@@ -26,15 +26,7 @@ if TYPE_CHECKING:
     metavar="COLLECTION",
     help="Recordings with their human labels in JAMS beside them.",
 )
-@click.option(
-    "-P",
-    "--plugin",
-    "plugins",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=names_of("extractors"),
-    help="Plugin to run.",
-)
+@plugin_option("Plugin to run.", multiple=True)
 @click.option(
     "--estimates",
     multiple=True,

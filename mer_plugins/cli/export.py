@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from mer_plugins.cli.options import NOTHING_FOUND, names_of, parameter_option, parse_parameters
+from mer_plugins.cli.options import (
+    NOTHING_FOUND,
+    names_of,
+    parameter_option,
+    parse_parameters,
+    plugin_option,
+)
 
 
 @click.command("export", context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,14 +39,7 @@ from mer_plugins.cli.options import NOTHING_FOUND, names_of, parameter_option, p
     metavar="OUT",
     help="Folder to write to, as a mirror of the tree; or one file, by its suffix.",
 )
-@click.option(
-    "--plugin",
-    "-P",
-    default=None,
-    metavar="NAME",
-    shell_complete=names_of("extractors"),
-    help="Only the curves by this plugin or annotator.  [default: all]",
-)
+@plugin_option("Only the curves by this plugin or annotator.  [default: all]")
 @parameter_option("Option of the format, such as sample_rate=48000; may be repeated.")
 def command(
     inputs: tuple[Path, ...],

@@ -15,10 +15,12 @@ from mer_plugins.cli import INTERRUPTED
 from mer_plugins.cli.options import (
     NOTHING_FOUND,
     FolderOrUrl,
+    device_option,
     names_of,
     parameter_option,
     parse_parameters,
     parse_shard,
+    plugin_option,
 )
 from mer_plugins.errors import PluginError
 
@@ -53,15 +55,10 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
 
 @click.command("extract", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option(
-    "-P",
-    "--plugin",
-    "plugins",
+@plugin_option(
+    "Plugin to run; may be given several times. `mer plugins` lists them.",
     multiple=True,
     required=True,
-    metavar="NAME",
-    shell_complete=names_of("extractors"),
-    help="Plugin to run; may be given several times. `mer plugins` lists them.",
 )
 @click.option(
     "-o",
@@ -81,13 +78,7 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
     metavar="N",
     help="Worker processes.  [default: number of cores, of all machines that the engine uses]",
 )
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda[:N]|mps",
-    help="Where neural plugins run.",
-)
+@device_option
 @click.option(
     "--window",
     "window_s",

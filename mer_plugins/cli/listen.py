@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mer_plugins.cli import INTERRUPTED
-from mer_plugins.cli.options import names_of, parameter_option, parse_parameters
+from mer_plugins.cli.options import device_option, parameter_option, parse_parameters, plugin_option
 
 if TYPE_CHECKING:
     from mer_plugins.audio import AudioReader
@@ -20,23 +20,9 @@ if TYPE_CHECKING:
 
 @click.command("listen", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("source", type=click.Path(allow_dash=True), metavar="FILE|-")
-@click.option(
-    "-P",
-    "--plugin",
-    default="damff",
-    show_default=True,
-    metavar="NAME",
-    shell_complete=names_of("extractors"),
-    help="Plugin to run.",
-)
+@plugin_option("Plugin to run.", default="damff", show_default=True)
 @parameter_option("Parameter of the plugin, such as window_s=5; may be repeated.")
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda[:N]|mps",
-    help="Where a neural plugin runs.",
-)
+@device_option
 @click.option(
     "--low-latency",
     is_flag=True,

@@ -16,6 +16,13 @@ NOTHING_FOUND = 3
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda[:N]|mps",
+    help="Where neural plugins run.",
+)
 _TRAINING = (
     click.option(
         "--folds-csv",
@@ -30,9 +37,7 @@ _TRAINING = (
         metavar="N",
         help="Folds to make, by artist, where no table gives them.  [default: the table's, or 5]",
     ),
-    click.option(
-        "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
-    ),
+    device_option,
     click.option(
         "--cache-gb",
         type=click.FloatRange(0),
@@ -66,6 +71,22 @@ def names_of(registry: str) -> Callable[[click.Context, click.Parameter, str], l
         return sorted(n for n in getattr(plugin_host(), registry).specs if n.startswith(begun))
 
     return complete
+
+
+def plugin_option(
+    text: str, *, multiple: bool = False, **settings: Any
+) -> Callable[[_Command], _Command]:
+    """Return the option ``-P NAME`` with a help text; `plugins` where there may be several."""
+    return click.option(
+        "-P",
+        "--plugin",
+        "plugins" if multiple else "plugin",
+        multiple=multiple,
+        metavar="NAME",
+        shell_complete=names_of("extractors"),
+        help=text,
+        **settings,
+    )
 
 
 def training_options(command: _Command) -> _Command:

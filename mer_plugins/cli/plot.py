@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mer_plugins.cli.options import names_of
+from mer_plugins.cli.options import plugin_option
 from mer_plugins.errors import JamsError, MerError
 
 if TYPE_CHECKING:
@@ -23,13 +23,8 @@ if TYPE_CHECKING:
     metavar="PICTURE",
     help="Where to draw: .png, .svg or .pdf.  [default: FILE.png]",
 )
-@click.option(
-    "--plugin",
-    "-P",
-    default=None,
-    metavar="NAME",
-    shell_complete=names_of("extractors"),
-    help="Only this plugin's curve; for a recording, the plugin to run.  [default: all; damff]",
+@plugin_option(
+    "Only this plugin's curve; for a recording, the plugin to run.  [default: all; damff]"
 )
 def command(file: Path, output: Path | None, plugin: str | None) -> int:
     """Draw valence and arousal over time, and the path in the valence-arousal plane.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mer_plugins.cli.options import NOTHING_FOUND, names_of, parameter_option
+from mer_plugins.cli.options import NOTHING_FOUND, parameter_option, plugin_option
 
 if TYPE_CHECKING:
     from mer_plugins.annotate import PluginChoice
@@ -21,14 +21,8 @@ Problems = list[tuple[str, str]]
 
 @click.command("status", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option(
-    "-P",
-    "--plugin",
-    "plugins",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=names_of("extractors"),
-    help="Plugin to ask about; may be repeated.  [default: all that left results here]",
+@plugin_option(
+    "Plugin to ask about; may be repeated.  [default: all that left results here]", multiple=True
 )
 @click.option(
     "-o",

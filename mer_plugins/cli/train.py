@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mer_plugins.cli.options import names_of, parameter_option, parse_parameters, training_options
+from mer_plugins.cli.options import (
+    parameter_option,
+    parse_parameters,
+    plugin_option,
+    training_options,
+)
 from mer_plugins.errors import MerError, PluginError
 
 if TYPE_CHECKING:
@@ -20,14 +25,7 @@ _FOLDS = 5
 
 
 @click.command("train", context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "-P",
-    "--plugin",
-    required=True,
-    metavar="NAME",
-    shell_complete=names_of("extractors"),
-    help="The neural plugin to train.",
-)
+@plugin_option("The neural plugin to train.", required=True)
 @click.option(
     "--data",
     "data",
