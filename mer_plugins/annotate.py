@@ -19,7 +19,7 @@ import numpy as np
 from mer_plugins import __version__
 from mer_plugins.audio import Audio, AudioReader, open_audio
 from mer_plugins.collection import Track
-from mer_plugins.contracts import Extractor, ExtractorInfo, StreamingExtractor
+from mer_plugins.contracts import Extractor, ExtractorInfo, StreamingExtractor, WriterSpec
 from mer_plugins.curves import EmotionCurve, concatenate
 from mer_plugins.done_index import Stamp
 from mer_plugins.errors import AudioError, JamsError, MerError, PluginError
@@ -73,7 +73,7 @@ class Job(Generic[T]):
     plugins: tuple[PluginChoice, ...]
     overwrite: bool = False
     allow_truncated: bool = False
-    writers: tuple[tuple[str, str], ...] = ()
+    writers: tuple[WriterSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -234,13 +234,17 @@ def _write_others(job: Job[Track], names: tuple[str, ...]) -> None:
     if not job.writers:
         return
     found = dict(curves(read(job.track.jams), problem=lambda label, reason: None))
-    for suffix, factory in job.writers:
+    for spec in job.writers:
+        write = load_factory(spec.factory, f"writer {spec.name!r}")
         for name in names:
             if name not in found:
                 raise JamsError(f"{job.track.jams}: its curve by {name!r} cannot be read back")
             several = f".{name}" if len(names) > 1 else ""
-            path = job.track.jams.with_suffix(f"{several}{suffix}")
-            load_factory(factory, "a writer")(found[name], path)
+            path = job.track.jams.with_suffix(f"{several}{spec.suffix}")
+            if spec.collects:
+                write([(job.track.name, found[name])], path)
+            else:
+                write(found[name], path)
 
 
 def _stamp(path: Path) -> Stamp:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from mer_plugins.annotate import Job, Outcome, PluginChoice, T
-from mer_plugins.contracts import Engine
+from mer_plugins.contracts import Engine, WriterSpec
 from mer_plugins.done_index import DoneIndex, Stamp
 from mer_plugins.errors import PluginError, one_line
 from mer_plugins.fingerprints import settings_digest
@@ -29,7 +29,7 @@ class Settings:
     plugins: tuple[PluginChoice, ...]
     overwrite: bool = False
     allow_truncated: bool = False
-    writers: tuple[tuple[str, str], ...] = ()
+    writers: tuple[WriterSpec, ...] = ()
 
     def job(self, track: T) -> Job[T]:
         """Make the job of one track."""

@@ -40,8 +40,9 @@ def mer_writers() -> list[WriterSpec]:
             "parquet",
             ".parquet",
             "mer_plugins.parquet_tables:write_parquet",
-            "one table, audformat's index (file, start, end); needs the extra parquet",
+            "a table of all, audformat's index (file, start, end); needs the extra parquet",
             collects=True,
+            one_file=True,
             by_recording=True,
         ),
         WriterSpec(

@@ -132,7 +132,9 @@ class WriterSpec:
 
     `factory` names a function ``write(curve, path)`` that writes one curve to one file. With
     `collects`, it names ``write(songs, folder)`` instead, which writes the curves of a whole
-    collection, pairs of song id and curve, and returns the files; `suffix` is then of no account.
+    collection, pairs of song id and curve, and returns the files; `suffix` is then of no account,
+    unless the function also takes the path of a file with that suffix in the folder's place
+    (`one_file`): then ``mer-extract --writer`` has it write a file a track.
     A song's id is its path below the collection without suffix or, with `by_recording`, that of
     its recording, suffix included, where it lies beside the JAMS.
     Further keyword parameters with defaults are options of the format.
@@ -143,6 +145,7 @@ class WriterSpec:
     factory: str
     summary: str = ""
     collects: bool = False
+    one_file: bool = False
     by_recording: bool = False
 
 

@@ -21,7 +21,7 @@ from mer_plugins import EmotionCurve, parquet_tables
 from mer_plugins.cli import mer, run
 from mer_plugins.cli.extract import command as extract
 from mer_plugins.errors import MerError
-from mer_plugins.jams_store import Provenance, store, to_annotation
+from mer_plugins.jams_store import Provenance, curves, read, store, to_annotation
 from mer_plugins.sonic_visualiser import write_sonic_visualiser
 from mer_plugins.wide_tables import write_deam_csv
 from mer_plugins.writers import write_webvtt
@@ -376,3 +376,35 @@ def test_extract_writes_the_formats_of_a_track_and_refuses_those_of_a_collection
     result = CliRunner().invoke(wrapped(extract), [*base, "--writer", "deam-csv"])
     assert result.exit_code == 2
     assert "use mer export --format deam-csv" in result.stderr
+
+
+def test_extract_writes_a_parquet_a_track_with_the_recording_as_named(song, tmp_path):
+    pytest.importorskip("pyarrow")
+    for place in ("a/1.wav", "b/1.wav"):
+        song(tmp_path / "music" / place)
+    music, out = tmp_path / "music", tmp_path / "out"
+    plugins = ["--plugin", "global-mean", "--plugin", "mean-trajectory"]
+    arguments = [*plugins, "--engine", "serial", "--writer", "parquet", "-o", str(out), str(music)]
+    for _ in range(2):
+        result = CliRunner().invoke(wrapped(extract), arguments)
+        assert result.exit_code == 0, result.stderr
+        tables = {path: pd.read_parquet(path) for path in sorted(out.rglob("*.parquet"))}
+        names = ["1.global-mean.parquet", "1.mean-trajectory.parquet"]
+        assert [path.name for path in tables] == names * 2
+        for path, table in tables.items():
+            path.unlink()
+            (recording,) = set(table.index.get_level_values("file"))
+            assert recording == str(music / path.parent.name / "1.wav")
+            label = path.suffixes[0][1:]
+            ((_, expected),) = [c for c in curves(read(path.parent / "1.jams")) if c[0] == label]
+            np.testing.assert_allclose(table[["valence", "arousal"]], expected.values, atol=1e-6)
+            assert table.index.get_level_values("start")[0] == pd.Timedelta(0)
+
+
+def test_extract_names_the_extra_that_a_format_needs(song, tmp_path, monkeypatch):
+    song(tmp_path / "1.wav")
+    monkeypatch.setattr("mer_plugins.extras.is_installed", lambda name: name != "pyarrow")
+    arguments = ["--plugin", "global-mean", "--engine", "serial", "--writer", "parquet"]
+    result = CliRunner().invoke(wrapped(extract), [*arguments, str(tmp_path)])
+    assert result.exit_code == 2 and "pip install 'mer-plugins[parquet]'" in result.stderr
+    assert (tmp_path / "1.jams").exists()

@@ -50,7 +50,7 @@ def command(
 ) -> int:
     """Write the valence-arousal curves of JAMS files in another format.
 
-    The formats that write one file a curve are also there for `mer-extract --writer`. deam-csv
+    All formats but deam-csv are also there for `mer-extract --writer`, a file a curve. deam-csv
     writes the whole collection into valence.csv and arousal.csv, a row a song; parquet writes it
     into one table, a row an interval, with audformat's index of file, start and end.
 

@@ -100,7 +100,7 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
     multiple=True,
     metavar="NAME",
     shell_complete=names_of("writers"),
-    help="Write this format too, beside the JAMS: csv, audacity, sonic-visualiser, webvtt.",
+    help="Write this format too, beside the JAMS: csv, parquet, audacity, sonic-visualiser, webvtt.",
 )
 @click.option(
     "--allow-truncated", is_flag=True, help="Annotate what is there of recordings that are cut off."
@@ -184,13 +184,13 @@ def _settings(host: PluginHost, options: dict[str, Any]) -> Settings:
         ),
         overwrite=options["overwrite"],
         allow_truncated=options["allow_truncated"],
-        writers=tuple((writer.suffix, writer.factory) for writer in writers),
+        writers=tuple(dict.fromkeys(writers)),
     )
 
 
 def _writer(host: PluginHost, name: str) -> WriterSpec:
     spec = host.writers.get(name)
-    if spec.collects:
+    if spec.collects and not spec.one_file:
         raise PluginError(
             f"writer {name!r} is for whole collections, not for each track: "
             f"use mer export --format {name}"
