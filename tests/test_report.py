@@ -487,6 +487,28 @@ def test_an_evaluation_shows_people_and_every_system_of_a_song_together(labelled
         assert len(curves[0]["values"][0]) == 12 and curves[0]["std"] is None
 
 
+def test_a_song_of_an_evaluation_has_its_spectrogram_or_says_why_not(
+    labelled_music, tmp_path, capsys
+):
+    out, page = evaluated(labelled_music, tmp_path / "out"), tmp_path / "report.html"
+    (labelled_music / "one.wav").write_bytes(b"no sound")
+    capsys.readouterr()
+    assert mer_report(out, "-o", page) == 1
+    assert "one.wav: no spectrogram: " in capsys.readouterr().err
+    found = read_page(page)
+    numbers = found.json("evaluation")["numbers"]
+    broken, whole = (
+        found.json(f"details-{numbers[name]}")
+        for name in sorted(numbers, key=lambda name: name != "one.wav")
+    )
+    assert broken["spectrogram"] is None and "no spectrogram" in broken["problems"][0]
+    assert whole["spectrogram"]["duration"] == 6.0 and whole["problems"] == []
+    assert whole["spectrogram"]["uri"].startswith("data:image/png;base64,")
+    assert mer_report(out, "-o", page, "--no-spectrogram") == 0
+    details = [read_page(page).json(f"details-{number}") for number in numbers.values()]
+    assert [one["spectrogram"] for one in details] == [None, None]
+
+
 def test_an_evaluation_without_curves_still_opens_and_a_large_one_lies_beside_the_page(
     labelled_music, tmp_path
 ):

@@ -329,6 +329,8 @@ def test_a_song_of_an_evaluation_opens_with_people_and_every_system(evaluation):
         "element('over-time').data.filter(t => t.showlegend).map(t => t.line.color + t.line.dash)"
     )
     assert len(set(page.run(styles))) == 5
+    assert page.run("opened.details.spectrogram.duration") == 20
+    assert page.run("element('over-time').layout.images.length") == 1
     fills = "element('over-time').data.filter(t => t.fill === 'toself').length"
     # Of the system that has deviations, for valence and for arousal; so has the reference.
     assert page.run(fills) == 4

@@ -100,7 +100,8 @@ Exit code: 0 all done or done before; 1 some tracks failed; 2 wrong use or a plu
     multiple=True,
     metavar="NAME",
     shell_complete=names_of("writers"),
-    help="Write this format too, beside the JAMS: csv, parquet, audacity, sonic-visualiser, webvtt.",
+    help="Write this format too, beside the JAMS: csv, parquet, audacity, sonic-visualiser or "
+    "webvtt.",
 )
 @click.option(
     "--allow-truncated", is_flag=True, help="Annotate what is there of recordings that are cut off."

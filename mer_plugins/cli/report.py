@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from mer_plugins.report.page import Written
     from mer_plugins.report.payload import Picture
-    from mer_plugins.report.tracks import ReportTrack
+
+T = TypeVar("T")
 
 
 @click.command("report", context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,16 +68,41 @@ def command(
     from mer_plugins.extras import require
 
     require("mer report", "jinja2", "matplotlib", "plotly", extra="analysis")
-    from mer_plugins.report.evaluation_page import is_evaluation, write_evaluation_page
+    from mer_plugins.report.evaluation_page import is_evaluation
     from mer_plugins.report.spectrogram import spectrogram
 
     heading = title or collection.resolve().name
-    if is_evaluation(collection):
-        _tell_files(output, write_evaluation_page(collection, output, title=heading, audio=audio))
-        return 0
     picture = None if no_spectrogram else spectrogram
     with _Progress(quiet) as progress:
+        if is_evaluation(collection):
+            return _evaluation(collection, audio, output, heading, picture, progress)
         return _tell(_collection(collection, audio, output, heading, picture, progress), output)
+
+
+def _evaluation(
+    folder: Path,
+    audio: Path | None,
+    output: Path,
+    title: str,
+    picture: Picture | None,
+    progress: _Progress,
+) -> int:
+    from mer_plugins.report.evaluation_page import write_evaluation_page
+
+    problems: list[str] = []
+    beside = write_evaluation_page(
+        folder,
+        output,
+        title=title,
+        audio=audio,
+        picture=picture,
+        problem=lambda song, reason: problems.append(f"{song}: {reason}"),
+        watch=progress.over,
+    )
+    for line in problems:
+        click.echo(line, err=True)
+    _tell_files(output, beside)
+    return 1 if problems else 0
 
 
 def _collection(
@@ -130,7 +156,7 @@ class _Progress(BarOrLines):
         self._begin("tracks", "{task.description} {task.completed}", total=None)
         return self
 
-    def over(self, tracks: Iterable[ReportTrack]) -> Iterator[ReportTrack]:
+    def over(self, tracks: Iterable[T]) -> Iterator[T]:
         """Pass tracks on, and count them."""
         for done, track in enumerate(tracks):
             self._advance(f"{done} tracks", completed=done)

@@ -16,8 +16,10 @@ from mer_plugins.evaluation.statistics import METRICS
 from mer_plugins.evaluation.tables import SHOWN
 from mer_plugins.mood_reader import labelled
 from mer_plugins.report.details import INLINE_BYTES, Details
-from mer_plugins.report.evaluation_songs import song_view, sound
+from mer_plugins.report.evaluation_songs import Problem, Recordings, Watch, song_view
 from mer_plugins.report.html import ReportError, checked_page, render, telling, write
+from mer_plugins.report.links import link
+from mer_plugins.report.payload import Picture
 from mer_plugins.report.tracks import provenance
 from mer_plugins.stored_curves import stored_curves
 
@@ -35,6 +37,9 @@ def write_evaluation_page(
     *,
     title: str,
     audio: Path | None = None,
+    picture: Picture | None = None,
+    problem: Problem = lambda song, reason: None,
+    watch: Watch = iter,
     inline_bytes: int = INLINE_BYTES,
 ) -> Path | None:
     """Write the page of a comparison.
@@ -51,9 +56,16 @@ def write_evaluation_page(
         Folder of the recordings; by default where ``curves.npz`` says, or else the collection
         that the results name, which may be relative to where ``mer evaluate`` was run. Songs that
         are not there have no player.
+    picture : callable, optional
+        Draws a recording; by default there are no spectrograms.
+    problem : callable, optional
+        Called with (song, reason) for each recording that cannot be drawn.
+    watch : callable, optional
+        Passes the songs on, one by one, and may show how far the work is.
     inline_bytes : int
-        Most that the songs' curves may take within the page. Above that each song gets a file in
-        a folder beside the page, as in :func:`mer_plugins.report.page.write_collection_page`.
+        Most that the songs' curves and pictures may take within the page. Above that each song
+        gets a file in a folder beside the page, as in
+        :func:`mer_plugins.report.page.write_collection_page`.
 
     Returns
     -------
@@ -72,19 +84,28 @@ def write_evaluation_page(
     results = _results(folder / RESULTS)
     rows = _songs(folder / PER_SONG)
     root = audio or _root(Path(str(results["reference"]["collection"])))
+    recordings = Recordings(root, is_asked=audio is not None)
     names = sorted({str(row["song"]) for row in rows})
     systems = [str(system["name"]) for system in results["systems"]]
     store = Details(page, inline_bytes)
     with telling(page):
-        view = song_view(folder, [name for name in systems if name != RATERS], title, store)
+        view = song_view(
+            folder,
+            [name for name in systems if name != RATERS],
+            title,
+            store,
+            recordings,
+            picture=picture,
+            problem=problem,
+            watch=watch,
+        )
+    found = {name: view.audio.get(name) or recordings.find(name) for name in names}
     data = {
         "title": title,
         "metrics": SHOWN,
         "results": results,
         "rows": rows,
-        "audio": {
-            name: sound(name, view, root, page, is_asked=audio is not None) for name in names
-        },
+        "audio": {name: path and link(path, page) for name, path in found.items()},
         "report": view.report,
         "numbers": view.numbers,
         "provenance": {name: _origin(folder / "estimates" / name, name) for name in systems},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,33 @@ from mer_plugins.evaluation.reference import GRID_S
 from mer_plugins.evaluation.song_curves import CellCurve, SongCurves, read_song_curves
 from mer_plugins.evaluation.systems import TRIVIAL
 from mer_plugins.report.details import Details
-from mer_plugins.report.links import link
-from mer_plugins.report.payload import drawn, plane
+from mer_plugins.report.payload import Picture, drawn, drawn_spectrogram, plane
 
 REFERENCE = "reference (people)"
+# Shows how far the work is: passes songs on.
+Watch = Callable[[Iterable[SongCurves]], Iterable[SongCurves]]
+Problem = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Where the recordings of a comparison are.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        Folder that names of songs are relative to.
+    is_asked : bool
+        Whether only `root` counts; otherwise the comparison's own path is tried before it.
+    """
+
+    root: Path
+    is_asked: bool = False
+
+    def find(self, song: str, own: Path | None = None) -> Path | None:
+        """Return a song's recording; None if it is nowhere."""
+        tried = [self.root / song] if self.is_asked or own is None else [own, self.root / song]
+        return next((path for path in tried if path.is_file()), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,16 +51,26 @@ class SongView:
     numbers : dict
         By the song's name, the number of its details.
     audio : dict
-        By the song's name, the path of its recording as ``curves.npz`` has it.
+        By the song's name, the path of its recording; None if it is nowhere.
     """
 
     report: dict[str, Any]
     numbers: dict[str, int]
-    audio: dict[str, Path]
+    audio: dict[str, Path | None]
 
 
-def song_view(folder: Path, systems: Sequence[str], title: str, store: Details) -> SongView:
-    """Lay the curves of every song into `store`.
+def song_view(
+    folder: Path,
+    systems: Sequence[str],
+    title: str,
+    store: Details,
+    recordings: Recordings,
+    *,
+    picture: Picture | None = None,
+    problem: Problem,
+    watch: Watch,
+) -> SongView:
+    """Lay the curves and the spectrogram of every song into `store`.
 
     Parameters
     ----------
@@ -49,6 +82,14 @@ def song_view(folder: Path, systems: Sequence[str], title: str, store: Details) 
         Heading of the page.
     store : Details
         Takes the curves of one song after the other.
+    recordings : Recordings
+        Finds the songs' recordings.
+    picture : callable, optional
+        Draws a recording; by default there are no spectrograms.
+    problem : callable
+        Called with (song, reason) for each recording that cannot be drawn.
+    watch : callable
+        Passes the songs on, one by one.
 
     Raises
     ------
@@ -57,12 +98,19 @@ def song_view(folder: Path, systems: Sequence[str], title: str, store: Details) 
     OSError
         If the disk does not take them.
     """
-    numbers, audio = {}, {}
+    numbers: dict[str, int] = {}
+    audio: dict[str, Path | None] = {}
     places = {name: place for place, name in enumerate(systems, start=1)}
-    for song in read_song_curves(folder):
+    for song in watch(read_song_curves(folder)):
         curves = [{"label": place, **_drawn(curve)} for place, curve in _placed(song, places)]
-        numbers[song.name] = store.add({"curves": curves, "spectrogram": None})
-        audio[song.name] = folder / song.audio
+        audio[song.name] = recordings.find(song.name, folder / song.audio)
+        problems: list[str] = []
+        seen = drawn_spectrogram(audio[song.name], picture, problems.append)
+        numbers[song.name] = store.add(
+            {"curves": curves, "spectrogram": seen, "problems": problems}
+        )
+        for reason in problems:
+            problem(song.name, reason)
     report = {
         "title": title,
         "labels": [{"name": REFERENCE, "human": True, "hidden": False}, *_labels(systems)],
@@ -70,16 +118,6 @@ def song_view(folder: Path, systems: Sequence[str], title: str, store: Details) 
         **store.place(),
     }
     return SongView(report, numbers, audio)
-
-
-def sound(song: str, view: SongView, root: Path, page: Path, *, is_asked: bool) -> str | None:
-    """Return the address of a song's recording; None if it is nowhere.
-
-    With `is_asked` only `root` counts; otherwise the comparison's own path is tried before it.
-    """
-    own = [view.audio[song]] if song in view.audio and not is_asked else []
-    there = [path for path in (*own, root / song) if path.is_file()]
-    return link(there[0], page) if there else None
 
 
 def _labels(systems: Sequence[str]) -> list[dict[str, Any]]:

@@ -69,7 +69,7 @@ def details(track: ReportTrack, labels: Labels, picture: Picture | None) -> dict
             }
             for found in track.curves
         ],
-        "spectrogram": _spectrogram(track, picture),
+        "spectrogram": drawn_spectrogram(track.audio, picture, track.problems.append),
     }
 
 
@@ -100,13 +100,15 @@ def plane() -> list[tuple[float, float, str]]:
     return [(x, y, name) for (x, y), name in QUADRANTS.items()]
 
 
-def _spectrogram(track: ReportTrack, picture: Picture | None) -> dict[str, Any] | None:
-    if picture is None or track.audio is None:
+def drawn_spectrogram(
+    audio: Path | None, picture: Picture | None, problem: Callable[[str], None]
+) -> dict[str, Any] | None:
+    """Return a recording's picture; None without one, and why if it cannot be decoded."""
+    if picture is None or audio is None:
         return None
     try:
-        drawn = picture(track.audio)
+        made = picture(audio)
     except AudioError as exc:
-        reason = str(exc).removeprefix(f"{track.audio}: ")
-        track.problems.append(f"no spectrogram: {reason}")
+        problem(f"no spectrogram: {str(exc).removeprefix(f'{audio}: ')}")
         return None
-    return {"uri": drawn.uri, "duration": rounded(drawn.duration_s, _DECIMALS)}
+    return {"uri": made.uri, "duration": rounded(made.duration_s, _DECIMALS)}

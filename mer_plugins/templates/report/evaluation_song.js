@@ -49,7 +49,9 @@ async function showSongCurves(song) {
   const number = evaluation.numbers[song];
   if (number === undefined) throw new Error(NO_CURVES);
   const details = await loadDetails(number);
-  if (opened.track === song) await showCurves(details);
+  if (opened.track !== song) return;
+  element("problems").append(...details.problems.map((problem) => make("li", problem)));
+  await showCurves(details);
 }
 
 function showSongScores(song) {
