@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, takewhile
@@ -138,3 +138,20 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def is_within(folder: str, path: str) -> bool:
     """Tell whether `path` is `folder` or lies below it; both absolute and without links."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def jams_below(folder: Path, failed: Callable[[str, str], None]) -> list[Path]:
+    """Return the JAMS files of a folder and of all below it, hidden ones included, sorted.
+
+    ``failed(path, reason)`` is called for each folder that cannot be listed; the others go on.
+    """
+
+    def unlisted(error: OSError) -> None:
+        failed(str(error.filename), f"the folder cannot be read ({error.strerror})")
+
+    return sorted(
+        Path(place, name)
+        for place, _, names in os.walk(folder, onerror=unlisted)
+        for name in names
+        if name.endswith(JAMS_SUFFIX)
+    )

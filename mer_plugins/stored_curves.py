@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from mer_plugins.curves import EmotionCurve
 from mer_plugins.errors import MerError
+from mer_plugins.folders import jams_below
 from mer_plugins.jams_store import curves, read
 
 
@@ -57,7 +57,7 @@ def stored_curves(
     """
     for given in inputs:
         is_folder = given.is_dir()
-        for path in _jams_below(given, failed) if is_folder else [given]:
+        for path in jams_below(given, failed) if is_folder else [given]:
             relative = path.relative_to(given) if is_folder else Path(path.name)
             shown = str(relative if is_folder else path)
             try:
@@ -67,15 +67,3 @@ def stored_curves(
                 failed(shown, str(exc))
                 continue
             yield StoredCurves(path, relative, shown, jams, found)
-
-
-def _jams_below(folder: Path, failed: Callable[[str, str], None]) -> list[Path]:
-    def unlisted(error: OSError) -> None:
-        failed(str(error.filename), f"the folder cannot be read ({error.strerror})")
-
-    return sorted(
-        Path(place, name)
-        for place, _, names in os.walk(folder, onerror=unlisted)
-        for name in names
-        if name.endswith(".jams")
-    )

@@ -75,6 +75,21 @@ def shared():
 
 
 @pytest.fixture
+def unlistable(monkeypatch):
+    """Return a function that makes folders of a name unreadable, even for root."""
+
+    def forbid(name):
+        def scandir(path, listed=os.scandir):
+            if os.path.basename(path) == name:
+                raise PermissionError(13, "Permission denied", str(path))
+            return listed(path)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+
+    return forbid
+
+
+@pytest.fixture
 def commands(tmp_path, monkeypatch):
     """Put `mer` and `mer-extract` on the path, as an installation does."""
     folder = tmp_path / "bin"

@@ -152,3 +152,11 @@ def test_a_damaged_jams_is_told_and_the_others_count(collection):
     (collection / "bad.jams").write_text("{")
     result = run("datasets", "agreement", collection)
     assert "bad: " in result.output and "mean of 3 songs" in result.output
+
+
+def test_a_folder_that_cannot_be_listed_is_told_and_the_others_count(collection, unlistable):
+    (collection / "closed").mkdir()
+    unlistable("closed")
+    result = run("datasets", "agreement", collection)
+    assert "closed: the folder cannot be read (Permission denied)" in result.output
+    assert "mean of 3 songs" in result.output

@@ -329,12 +329,27 @@ def test_recordings_are_matched_by_path_then_by_a_unique_stem(tmp_path):
         (tmp_path / name).touch()
     labels = on_cells(np.zeros((2, 2)))
     names = ["a/one.wav", "two.wav", "three.mp3", "c/one.wav", "none.wav"]
-    found = matched(tmp_path, [Song(name, Path(name), labels) for name in names])
+    problems = []
+    songs = [Song(name, Path(name), labels) for name in names]
+    found = matched(tmp_path, songs, lambda *problem: problems.append(problem))
+    assert problems == []
     assert {k: v.relative_to(tmp_path).as_posix() for k, v in found.items()} == {
         "a/one.wav": "a/one.jams",
         "two.wav": "elsewhere/two.jams",
         "three.mp3": "three.mp3.jams",
     }
+
+
+def test_estimates_in_a_folder_that_cannot_be_listed_are_told_of(tmp_path, unlistable):
+    for name in ("a/one.jams", "closed/two.jams"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    unlistable("closed")
+    problems = []
+    songs = [Song(n, Path(n), on_cells(np.zeros((2, 2)))) for n in ("a/one.wav", "closed/two.wav")]
+    assert list(matched(tmp_path, songs, lambda *found: problems.append(found))) == ["a/one.wav"]
+    reason = "the folder cannot be read (Permission denied)"
+    assert problems == [(str(tmp_path / "closed"), reason)]
 
 
 def test_systems_of_one_name_are_told_apart(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 from dataclasses import replace
 from importlib.util import find_spec
@@ -315,14 +314,9 @@ def test_a_file_that_is_no_jams_costs_that_file_only(collection, tmp_path):
 
 @pytest.mark.parametrize("name", ["csv", "deam-csv", NEEDS_PYARROW])
 def test_a_folder_that_cannot_be_listed_costs_that_folder_only(
-    collection, tmp_path, monkeypatch, name
+    collection, tmp_path, unlistable, name
 ):
-    def scandir(path, listed=os.scandir):
-        if os.path.basename(path) == "live":
-            raise PermissionError(13, "Permission denied", path)
-        return listed(path)
-
-    monkeypatch.setattr(os, "scandir", scandir)
+    unlistable("live")
     code, listed, err = mer_export(collection, "--format", name, "-o", tmp_path / "out")
     assert code == 1 and listed
     assert "live: the folder cannot be read (Permission denied)" in err

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from mer_plugins.errors import CheckpointError
@@ -103,6 +104,16 @@ def test_songs_are_listed_fold_by_fold(tmp_path):
     songs = [identity(jams(f"artist {i % 2}", {"deam": str(i)})) for i in range(4)]
     assert read_list(tmp_path / "x.safetensors") == union([songs[1], songs[3]])
     assert read_list(tmp_path / "y.safetensors") == union(songs)
+
+
+def test_songs_in_a_folder_that_cannot_be_listed_make_no_list(tmp_path, unlistable):
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "0.jams").write_text(json.dumps(jams("artist", {"deam": "0"})))
+    unlistable("closed")
+    words = [str(tmp_path), "--checkpoint", "x", "-o", str(tmp_path)]
+    with pytest.raises(click.ClickException, match="closed: the folder cannot be read"):
+        list_trained_on(words, standalone_mode=False)
+    assert not (tmp_path / "trained_on.json").exists()
 
 
 def test_folds_can_be_read_without_torch():

@@ -181,15 +181,19 @@ def agreement(collection: Path, as_json: bool) -> int:
 
 
 def _agreements(collection: Path) -> Iterator[tuple[str, SongAgreement]]:
+    from mer_plugins.folders import jams_below
     from mer_plugins.jams_store import read
     from mer_plugins.rater_agreement import song_agreement
 
-    for path in sorted(collection.rglob("*.jams")):
+    def failed(place: str, reason: str) -> None:
+        click.echo(f"{place}: {reason}", err=True)
+
+    for path in jams_below(collection, failed):
         shown = str(path.relative_to(collection).with_suffix(""))
         try:
             found = song_agreement(read(path))
         except MerError as exc:
-            click.echo(f"{shown}: {exc}", err=True)
+            failed(shown, str(exc))
             continue
         yield from ((shown, agreement) for agreement in found)
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from mer_plugins.errors import MerError
-from mer_plugins.folders import JAMS_SUFFIX
+from mer_plugins.errors import JamsError, MerError
+from mer_plugins.folders import jams_below
 from mer_plugins.jams_store import read
 from mer_plugins.labels import group_within, ids_within
 from mer_plugins.sequence.folds import FoldTable, assign_folds, read_folds
@@ -38,10 +38,14 @@ def listed_songs(collections: Iterable[Path]) -> Iterator[ListedSong]:
     Raises
     ------
     JamsError
-        If one cannot be read.
+        If one, or a folder, cannot be read.
     """
+
+    def unlisted(place: str, reason: str) -> None:
+        raise JamsError(f"{place}: {reason}")
+
     for folder in collections:
-        for path in sorted(folder.rglob(f"*{JAMS_SUFFIX}")):
+        for path in jams_below(folder, unlisted):
             jams: Mapping[str, Any] = read(path)
             names = ids_within(path.stem, jams)
             yield ListedSong(path.stem, group_within(jams), names, identity(jams))

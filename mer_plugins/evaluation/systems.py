@@ -19,7 +19,7 @@ from mer_plugins.collection import Track, find_tracks
 from mer_plugins.curves import Scale
 from mer_plugins.errors import JamsError, PluginError
 from mer_plugins.evaluation.reference import EvaluationError, Problem, Song
-from mer_plugins.folders import JAMS_SUFFIX
+from mer_plugins.folders import JAMS_SUFFIX, jams_below
 from mer_plugins.host import PluginHost
 from mer_plugins.jams_store import from_annotation, read
 from mer_plugins.mood import is_by_program, part, plugin_of
@@ -116,7 +116,7 @@ def read_estimates(
     """
     curves: dict[str, _Curves] = defaultdict(_Curves)
     checkpoints: dict[str, set[str]] = defaultdict(set)
-    files = matched(folder, songs)
+    files = matched(folder, songs, problem)
     for song, path in files.items():
         try:
             for label, annotation in _estimates(read(path), folder):
@@ -135,9 +135,9 @@ def read_estimates(
     ]
 
 
-def matched(folder: Path, songs: Sequence[Song]) -> dict[str, Path]:
+def matched(folder: Path, songs: Sequence[Song], problem: Problem) -> dict[str, Path]:
     """Find the JAMS file of each song below a folder, by relative path or else by stem."""
-    files = sorted(folder.rglob(f"*{JAMS_SUFFIX}"))
+    files = jams_below(folder, problem)
     by_path = {p.relative_to(folder).as_posix()[: -len(JAMS_SUFFIX)]: p for p in files}
     by_stem = defaultdict(list)
     for key, path in by_path.items():
