@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ from mer_plugins.curves import EmotionCurve
 from mer_plugins.errors import MerError
 from mer_plugins.folders import jams_below
 from mer_plugins.jams_store import curves, read
+
+# A file, its path below the folder that was named, and its name for messages.
+_Named = tuple[Path, Path, str]
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ def stored_curves(
     inputs: Sequence[Path],
     failed: Callable[[str, str], None],
     left_out: Callable[[str, str], None],
+    watch: Callable[[Sequence[_Named]], Iterable[_Named]] = iter,
 ) -> Iterator[StoredCurves]:
     """Read JAMS files, and those below folders, sorted within each.
 
@@ -54,16 +58,25 @@ def stored_curves(
         on.
     left_out : callable
         Called with (label, reason) for each annotation that cannot be read as it stands.
+    watch : callable, optional
+        Gets the list of all files, and passes them on one by one; it may show how far the work is.
     """
-    for given in inputs:
-        is_folder = given.is_dir()
-        for path in jams_below(given, failed) if is_folder else [given]:
-            relative = path.relative_to(given) if is_folder else Path(path.name)
-            shown = str(relative if is_folder else path)
-            try:
-                jams = read(path)
-                found = [(label, curve) for label, curve in curves(jams, left_out) if len(curve)]
-            except MerError as exc:
-                failed(shown, str(exc))
-                continue
-            yield StoredCurves(path, relative, shown, jams, found)
+    for path, relative, shown in watch(
+        [file for given in inputs for file in _named(given, failed)]
+    ):
+        try:
+            jams = read(path)
+            found = [(label, curve) for label, curve in curves(jams, left_out) if len(curve)]
+        except MerError as exc:
+            failed(shown, str(exc))
+            continue
+        yield StoredCurves(path, relative, shown, jams, found)
+
+
+def _named(given: Path, failed: Callable[[str, str], None]) -> Iterator[_Named]:
+    if not given.is_dir():
+        yield given, Path(given.name), str(given)
+        return
+    for path in jams_below(given, failed):
+        relative = path.relative_to(given)
+        yield path, relative, str(relative)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
+
+T = TypeVar("T")
 
 
 class BarOrLines:
@@ -68,3 +71,43 @@ class BarOrLines:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
             click.echo(text, err=True)
+
+
+class Passing(BarOrLines):
+    """How many of some things went by, and at which rate; the time left if all are counted.
+
+    Parameters
+    ----------
+    things : str
+        What they are, in the plural.
+    quiet : bool
+        Whether to show nothing.
+    """
+
+    def __init__(self, things: str, *, quiet: bool = False) -> None:
+        super().__init__(quiet=quiet, plain_every_s=30.0)
+        self._things = things
+
+    def __enter__(self) -> Passing:
+        return self
+
+    def over(self, things: Iterable[T]) -> Iterator[T]:
+        """Pass things on one by one, and count them."""
+        total = len(things) if isinstance(things, Sized) else None
+        of = "" if total is None else f" of {total}"
+        started = time.monotonic()
+        self._begin(self._things, *_passing_columns(total), total=total, rate="")
+        for done, thing in enumerate(things, start=1):
+            yield thing
+            rate = f"{done / max(time.monotonic() - started, 1e-9):.1f}/s"
+            self._advance(f"{done}{of} {self._things}, {rate}", completed=done, rate=rate)
+        self.close()
+
+
+def _passing_columns(total: int | None) -> list[str | ProgressColumn]:
+    if total is None:
+        return ["{task.description} {task.completed}  {task.fields[rate]}"]
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+
+    bar = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return ["{task.description}", *bar, "{task.fields[rate]}"]

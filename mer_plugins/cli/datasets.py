@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mer_plugins.cli.bar import Passing
 from mer_plugins.cli.options import NOTHING_FOUND, names_of, parameter_option, parse_parameters
 from mer_plugins.errors import MerError
 
@@ -168,7 +169,8 @@ def agreement(collection: Path, as_json: bool) -> int:
     from mer_plugins.cli.agreement_table import agreement_table, print_table
     from mer_plugins.rater_agreement import summarise
 
-    songs = list(_agreements(collection))
+    with Passing("tracks") as progress:
+        songs = list(_agreements(collection, progress))
     summary = summarise(found for _, found in songs)
     if as_json:
         rows = [{"song": song, **found.to_dict()} for song, found in songs]
@@ -180,7 +182,7 @@ def agreement(collection: Path, as_json: bool) -> int:
     return 0 if songs else NOTHING_FOUND
 
 
-def _agreements(collection: Path) -> Iterator[tuple[str, SongAgreement]]:
+def _agreements(collection: Path, progress: Passing) -> Iterator[tuple[str, SongAgreement]]:
     from mer_plugins.folders import jams_below
     from mer_plugins.jams_store import read
     from mer_plugins.rater_agreement import song_agreement
@@ -188,7 +190,7 @@ def _agreements(collection: Path) -> Iterator[tuple[str, SongAgreement]]:
     def failed(place: str, reason: str) -> None:
         click.echo(f"{place}: {reason}", err=True)
 
-    for path in jams_below(collection, failed):
+    for path in progress.over(jams_below(collection, failed)):
         shown = str(path.relative_to(collection).with_suffix(""))
         try:
             found = song_agreement(read(path))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
+from mer_plugins.cli.bar import Passing
 from mer_plugins.cli.options import (
     NOTHING_FOUND,
     names_of,
@@ -79,12 +81,14 @@ def command(
         click.echo(f"warning: annotation {label!r} is left out: {reason}", err=True)
 
     spec = plugin_host().writers.get(format_name)
-    found = stored_curves(inputs, failed, left_out)
     options = parse_parameters(parameters)
     written = 0
-    for path in export(found, spec, output, failed, label=plugin, parameters=options):
-        click.echo(str(path))
-        written += 1
+    # Where each file is told of on the terminal as it is written, that is progress enough.
+    with Passing("tracks", quiet=sys.stdout.isatty() and not spec.collects) as progress:
+        found = stored_curves(inputs, failed, left_out, progress.over)
+        for path in export(found, spec, output, failed, label=plugin, parameters=options):
+            click.echo(str(path))
+            written += 1
     if not (written or failures):
         click.echo(_nothing(plugin), err=True)
         return NOTHING_FOUND

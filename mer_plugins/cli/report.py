@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from mer_plugins.cli.bar import BarOrLines
+from mer_plugins.cli.bar import Passing
 from mer_plugins.cli.options import NOTHING_FOUND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from mer_plugins.report.page import Written
     from mer_plugins.report.payload import Picture
-
-T = TypeVar("T")
 
 
 @click.command("report", context_settings={"help_option_names": ["-h", "--help"]})
@@ -73,7 +69,7 @@ def command(
 
     heading = title or collection.resolve().name
     picture = None if no_spectrogram else spectrogram
-    with _Progress(quiet) as progress:
+    with Passing("tracks", quiet=quiet) as progress:
         if is_evaluation(collection):
             return _evaluation(collection, audio, output, heading, picture, progress)
         return _tell(_collection(collection, audio, output, heading, picture, progress), output)
@@ -85,7 +81,7 @@ def _evaluation(
     output: Path,
     title: str,
     picture: Picture | None,
-    progress: _Progress,
+    progress: Passing,
 ) -> int:
     from mer_plugins.report.evaluation_page import write_evaluation_page
 
@@ -111,7 +107,7 @@ def _collection(
     output: Path,
     title: str,
     picture: Picture | None,
-    progress: _Progress,
+    progress: Passing,
 ) -> Written:
     from mer_plugins.done_index import DoneIndex, default_index_path
     from mer_plugins.report.page import write_collection_page
@@ -144,20 +140,3 @@ def _tell_files(output: Path, folder: Path | None) -> None:
     click.echo(str(output))
     if folder is not None:
         click.echo(f"{folder}  (keep it beside the page)")
-
-
-class _Progress(BarOrLines):
-    """How many tracks are in the page."""
-
-    def __init__(self, quiet: bool) -> None:
-        super().__init__(quiet=quiet, plain_every_s=30.0)
-
-    def __enter__(self) -> _Progress:
-        self._begin("tracks", "{task.description} {task.completed}", total=None)
-        return self
-
-    def over(self, tracks: Iterable[T]) -> Iterator[T]:
-        """Pass tracks on, and count them."""
-        for done, track in enumerate(tracks):
-            self._advance(f"{done} tracks", completed=done)
-            yield track

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mer_plugins.cli.bar import Passing
 from mer_plugins.cli.options import NOTHING_FOUND
 from mer_plugins.errors import MerError
 
@@ -83,7 +84,8 @@ def command(
         raise click.UsageError("--json and --csv exclude each other: give one of them")
     if with_changes and namespace:
         raise click.UsageError("--change-points is of whole curves: leave --segments-from away")
-    rows = list(_rows(inputs, namespace, with_changes))
+    with Passing("tracks") as progress:
+        rows = list(_rows(inputs, namespace, with_changes, progress))
     if rows:
         (_json if as_json else _csv if as_csv else _table)(rows)
     else:
@@ -92,12 +94,14 @@ def command(
     return 0 if rows else NOTHING_FOUND
 
 
-def _rows(inputs: tuple[Path, ...], namespace: str | None, with_changes: bool) -> Iterator[_Row]:
+def _rows(
+    inputs: tuple[Path, ...], namespace: str | None, with_changes: bool, progress: Passing
+) -> Iterator[_Row]:
     from mer_plugins.change_points import change_points
     from mer_plugins.stored_curves import stored_curves
     from mer_plugins.summary import summarise
 
-    for file in stored_curves(inputs, _failed, _left_out):
+    for file in stored_curves(inputs, _failed, _left_out, progress.over):
         for label, curve in file.curves:
             if namespace is None:
                 changes = tuple(change_points(curve)) if with_changes else None
