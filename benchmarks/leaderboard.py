@@ -1,11 +1,14 @@
 """Every system on every test set, in one page: ``docs/results/leaderboard.md``.
 
     python benchmarks/leaderboard.py --deam CLIPS --folds-csv songs.csv --quadrants 4q \\
-        --vgmidi vgmidi --years RUN --years RUN -o out docs/results/leaderboard.md
+        --vgmidi vgmidi --folds damff-held-out -o out docs/results/leaderboard.md
 
-Each board is one ``mer evaluate``, which does nothing twice. On the first three only songs count
-that no system was trained on; a run of ``--years`` was trained with a table whose one fold is a
-year, and is scored on it.
+Each board is one ``mer evaluate``, which does nothing twice, and one section of the page; sections
+of boards that are not asked for stay. On none is a system scored on songs, artists or series that
+it was trained on: on ``deam`` damff is the bundled model and only songs of fold 0 count; elsewhere
+``--folds RUN`` holds damff's curves, each by a model that had not heard the song, such as
+held_out.py writes; a run of ``--years`` was trained with a table whose one fold is a year, and is
+scored on it.
 """
 
 from __future__ import annotations
@@ -15,10 +18,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-SYSTEMS = ("damff", "bcrsn", "crnn", "dnn", "mcrnn", "ridge-librosa")
+from machine import put_section
+
+from damff.plugin import INFO
+
+# Trained on DEAM alone, without fold 0.
+SYSTEMS = ("bcrsn", "crnn", "dnn", "mcrnn", "ridge-librosa")
 DIMENSIONS = ("arousal", "valence")
 Cells = dict[str, str]
 
@@ -33,19 +41,35 @@ class Board:
     shown: tuple[tuple[str, str], ...]
 
 
+HEADER = """# Leaderboard
+
+Made from `results.json` of `mer evaluate` by the command below each board; 95 % intervals over
+songs in brackets. Each board says what nobody was trained on.
+"""
 CURVES = (("pooled", "ccc"), ("song-level", "pcc"), ("song-level", "r2"), ("per-song", "pcc"))
 LEVELS = CURVES[:3]
 TITLES = {"ccc": "CCC", "pcc": "r", "r2": "R2"}
 
 
 def boards(options: argparse.Namespace) -> Iterator[Board]:
-    """Yield the boards for which there is data."""
-    plugins = [word for name in (*SYSTEMS, *options.also) for word in ("--plugin", name)]
-    unheard = (*plugins, "--unheard")
+    """Yield the boards for which there is data, each with what is to be read for it alone."""
+    read = [text.partition("=") for text in options.estimates]
+    for board in _boards(options):
+        paths = [path for name, _, path in read if name == board.name]
+        words = tuple(word for path in paths for word in ("--estimates", path))
+        yield replace(board, words=(*board.words, *words))
+
+
+def _boards(options: argparse.Namespace) -> Iterator[Board]:
+    others = (*SYSTEMS, *options.also)
+    folds = ("--folds-csv", options.folds_csv) if options.folds_csv else ()
+    held_out = ("--estimates", options.folds) if options.folds else ()
     if options.deam:
-        folds = ("--folds-csv", options.folds_csv) if options.folds_csv else ()
-        words = ("--reference", options.deam, *folds, *unheard)
+        words = ("--reference", options.deam, *folds, *plugins(INFO.name, *others), "--unheard")
         yield Board("deam", "DEAM clips, by artists that no system was trained on", words, LEVELS)
+    if options.deam and held_out:
+        words = ("--reference", options.deam, *folds, *held_out)
+        yield Board("deam-folds", "DEAM clips, all five folds", words, LEVELS)
     if options.years:
         runs = [word for run in options.years for word in ("--estimates", run)]
         words = ("--reference", options.deam, *runs)
@@ -55,11 +79,16 @@ def boards(options: argparse.Namespace) -> Iterator[Board]:
         )
         yield Board("years", title, words, LEVELS)
     if options.vgmidi:
-        words = ("--reference", options.vgmidi, *unheard)
+        words = ("--reference", options.vgmidi, *held_out, *plugins(*others), "--unheard")
         yield Board("vgmidi", "VGMIDI, whole pieces of series not trained on", words, CURVES)
     if options.quadrants:
-        words = ("--reference", options.quadrants, *unheard)
-        yield Board("4q", "4Q, by artists that no system was trained on", words, ())
+        words = ("--reference", options.quadrants, *held_out, *plugins(*others), "--unheard")
+        yield Board("4q", "4Q, by artists not trained on", words, ())
+
+
+def plugins(*names: str) -> tuple[str, ...]:
+    """Return the words that name plugins."""
+    return tuple(word for name in names for word in ("--plugin", name))
 
 
 def evaluate(board: Board, folder: Path) -> dict:
@@ -73,20 +102,14 @@ def evaluate(board: Board, folder: Path) -> dict:
     return json.loads((target / "results.json").read_text())
 
 
-def page(found: list[tuple[Board, dict]]) -> str:
-    """Return the page."""
-    parts = [
-        "# Leaderboard\n\nMade by one command (below) from `results.json` of `mer evaluate`; "
-        "95 % intervals over songs in brackets. Each board says what nobody was trained on."
-    ]
-    for board, results in found:
-        reference = results["reference"]
-        parts.append(f"## {board.title}\n\n{reference['songs']} songs.")
-        rows = [row(board, system) for system in results["systems"]]
-        heads = list(rows[0])
-        lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *(list(r.values()) for r in rows)]
-        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-    return "\n\n".join(parts) + "\n"
+def section(board: Board, results: dict, command: str) -> str:
+    """Return a board as a section of the page."""
+    rows = [row(board, system) for system in results["systems"]]
+    heads = list(rows[0])
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *(list(r.values()) for r in rows)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    songs = results["reference"]["songs"]
+    return f"## {board.title}\n\n{songs} songs.\n\n{table}\n\n```\n{command}\n```"
 
 
 def row(board: Board, system: dict) -> Cells:
@@ -124,14 +147,23 @@ def main() -> None:
     parser.add_argument("--vgmidi", metavar="COLLECTION", help="VGMIDI, imported")
     parser.add_argument("--years", action="append", default=[], metavar="RUN")
     parser.add_argument("--also", action="append", default=[], metavar="PLUGIN")
+    parser.add_argument("--folds", metavar="RUN", help="held-out curves of all folds")
+    parser.add_argument(
+        "--estimates",
+        action="append",
+        default=[],
+        metavar="BOARD=DIR",
+        help="estimates in JAMS for one board, such as vgmidi=musicnn/vgmidi",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
     parser.add_argument("markdown", type=Path, metavar="FILE.md")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    found = [(board, evaluate(board, options.output)) for board in boards(options)]
-    command = f"python benchmarks/leaderboard.py {' '.join(sys.argv[1:])}"
     options.markdown.parent.mkdir(parents=True, exist_ok=True)
-    options.markdown.write_text(f"{page(found)}\n```\n{command}\n```\n", encoding="utf-8")
+    for board in boards(options):
+        found = evaluate(board, options.output)
+        command = f"mer evaluate {' '.join(board.words)} -o {options.output / board.name}"
+        put_section(options.markdown, board.name, section(board, found, command), HEADER)
 
 
 if __name__ == "__main__":

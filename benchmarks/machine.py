@@ -158,13 +158,19 @@ def parser(doc: str, repeats: int) -> argparse.ArgumentParser:
 def write_section(page: Path, name: str, title: str, body: str, *, quick: bool) -> None:
     """Print a section, and put it in the place of the former one of this name, or at the end."""
     kind = " Short form (`--quick`): few runs, short files." if quick else ""
+    section = f"## {title}\n\n{machine_line()}.{kind}\n\n{body}"
+    put_section(page, name, section, HEADER)
+    print(section)
+
+
+def put_section(page: Path, name: str, section: str, header: str) -> None:
+    """Put a section in the place of the former one of this name, or at the end of the page."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    section = f"{begin}\n\n## {title}\n\n{machine_line()}.{kind}\n\n{body}\n\n{end}"
-    text = page.read_text(encoding="utf-8") if page.exists() else HEADER
+    marked = f"{begin}\n\n{section}\n\n{end}"
+    text = page.read_text(encoding="utf-8") if page.exists() else header
     former = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
     if former.search(text):
-        text = former.sub(lambda _: section, text)
+        text = former.sub(lambda _: marked, text)
     else:
-        text = f"{text.rstrip()}\n\n{section}\n"
+        text = f"{text.rstrip()}\n\n{marked}\n"
     page.write_text(text, encoding="utf-8")
-    print(section)

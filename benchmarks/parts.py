@@ -110,15 +110,22 @@ def essentia_log_mel(samples: np.ndarray, ours: NeuralExtractor) -> Callable[[],
     return run
 
 
-def in_batches(encode: Callable[[np.ndarray], object], segments: np.ndarray) -> Callable:
-    starts = range(0, len(segments), ENCODER_BATCH)
-    return lambda: [encode(segments[i : i + ENCODER_BATCH]) for i in starts]
+def in_batches(
+    encode: Callable[[np.ndarray], object], segments: np.ndarray, size: int = ENCODER_BATCH
+) -> Callable:
+    starts = range(0, len(segments), size)
+    return lambda: [encode(segments[i : i + size]) for i in starts]
 
 
 def encoders(ours: NeuralExtractor, segments: np.ndarray) -> Works:
     member = ours.members[0]
     normalised = ((segments - member.mean) / member.std).astype(np.float32)
-    works: Works = {"ours": in_batches(member.network.encode, normalised)}
+    encode = member.network.encode
+    works: Works = {
+        "ours": in_batches(encode, normalised),
+        "ours, a segment at a time": in_batches(encode, normalised, 1),
+        "ours, 128 segments at a time": in_batches(encode, normalised, 128),
+    }
     if find_spec("torch"):
         works |= {
             name: in_batches(encode, normalised)

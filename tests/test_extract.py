@@ -369,3 +369,16 @@ def test_real_recordings(shared, tmp_path):
         np.testing.assert_allclose(times, np.arange(len(times)) * 0.5)
         assert 0 <= times[-1] + 0.5 - loaded.file_metadata.duration < 0.5
         assert (np.abs([o.value for o in annotation.data]) <= 1).all()
+
+
+def test_a_script_without_a_main_guard_is_told_and_starts_no_second_run(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from mer_plugins.engines.local import LocalEngine\n"
+        "def lost(job, error):\n    return f'lost {job}'\n"
+        "print(list(LocalEngine(workers=1).run(abs, [-1, -2], lost)))\n"
+    )
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert ran.stdout == "['lost -1', 'lost -2']\n"
+    last = ran.stderr.strip().splitlines()[-1]
+    assert "below `if __name__ == '__main__':`" in last and "NoneType" not in ran.stderr

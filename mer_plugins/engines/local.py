@@ -20,6 +20,7 @@ from threading import Thread
 from typing import Any, Generic
 
 from mer_plugins.contracts import J, R
+from mer_plugins.errors import MerError
 
 if sys.platform != "win32":
     from multiprocessing import resource_tracker
@@ -88,9 +89,10 @@ class _Worker(Generic[J, R]):
         if self._pipe is None:
             self._pipe, theirs = _CONTEXT.Pipe()
             with theirs:
-                self._process = _CONTEXT.Process(target=_serve, args=(theirs,))
+                process = _CONTEXT.Process(target=_serve, args=(theirs,))
                 with _signals_held_back():
-                    self._process.start()
+                    _start(process)
+                    self._process = process
         return self._pipe
 
     @property
@@ -104,6 +106,8 @@ class _Worker(Generic[J, R]):
         """Begin a job; return a result only if it cannot even be sent."""
         try:
             self._send(job)
+        except MerError:
+            raise
         except Exception as exc:
             return [self._lost(job, exc)]
         self._job, self._begun = [job], time.monotonic() + _START_S
@@ -157,6 +161,17 @@ class _Worker(Generic[J, R]):
         if self._pipe is not None:
             self._pipe.close()
         self._process = self._pipe = None
+
+
+def _start(process: BaseProcess) -> None:
+    try:
+        process.start()
+    except RuntimeError as exc:
+        # A worker imports the script that started it, and so would start workers of its own.
+        raise MerError(
+            "a script that starts workers must do so below `if __name__ == '__main__':`, "
+            "since each worker imports it"
+        ) from exc
 
 
 @contextmanager
