@@ -10,6 +10,7 @@ import click
 from mer_plugins.cli.bar import Passing
 from mer_plugins.cli.options import (
     NOTHING_FOUND,
+    jams_argument,
     names_of,
     parameter_option,
     parse_parameters,
@@ -18,13 +19,7 @@ from mer_plugins.cli.options import (
 
 
 @click.command("export", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument(
-    "inputs",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
-    metavar="COLLECTION|FILE.jams...",
-)
+@jams_argument
 @click.option(
     "--format",
     "format_name",

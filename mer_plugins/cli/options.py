@@ -16,6 +16,13 @@ NOTHING_FOUND = 3
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+jams_argument = click.argument(
+    "inputs",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="COLLECTION|FILE.jams...",
+)
 device_option = click.option(
     "--device",
     default="auto",

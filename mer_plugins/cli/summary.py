@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mer_plugins.cli.bar import Passing
-from mer_plugins.cli.options import NOTHING_FOUND
+from mer_plugins.cli.options import NOTHING_FOUND, jams_argument
 from mer_plugins.errors import MerError
 
 if TYPE_CHECKING:
@@ -37,13 +37,7 @@ class _Row:
 
 
 @click.command("summary", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument(
-    "inputs",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
-    metavar="FOLDER|FILE.jams...",
-)
+@jams_argument
 @click.option(
     "--segments-from",
     "namespace",
