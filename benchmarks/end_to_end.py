@@ -29,6 +29,7 @@ MODELS = os.environ.get(
 )
 # Essentia's default of 1.5 s between patches, and one patch a half second as ours.
 HOPS = {"Essentia MusiCNN, a value each 1.5 s": 93, "Essentia MusiCNN, each 0.5 s": 31}
+KINDS = ("mp3", "flac")
 OURS, OURS_30 = "mer-extract", "mer-extract --window 30"
 NAIVE = "naive window of 30 s, hop 0.5 s"
 SCRIPT = "the same by librosa and PyTorch"
@@ -139,9 +140,10 @@ def main() -> None:
     made.add_argument("--opensmile-python", default=os.environ.get("MER_OPENSMILE_PYTHON"))
     made.add_argument("--models", type=Path, default=MODELS, help="folder of Essentia's models")
     made.add_argument("--seconds", type=float, nargs="+", help="lengths of the recordings")
+    made.add_argument("--kinds", nargs="+", choices=KINDS, help="formats of the recordings")
     options = made.parse_args()
     lengths = options.seconds or ([60] if options.quick else [60, 300, 3600])
-    kinds = ["mp3"] if options.quick else ["mp3", "flac"]
+    kinds = options.kinds or (KINDS[:1] if options.quick else KINDS)
     all_rows, found, every = [], systems(options), len(os.sched_getaffinity(0))
     for seconds in lengths:
         repeats = 1 if options.quick else options.repeats
