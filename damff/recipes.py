@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from damff.model import DAMFFConfig, DAMFFNet
 from mer_plugins.sequence.augment import Augmentation
+from mer_plugins.sequence.distillation import Distillation
 from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.recipe import Recipe, Trainable
 
@@ -45,5 +48,13 @@ RECIPES: dict[str, Recipe] = {
         features=LogMelConfig(floor=1e-4),
     ),
 }
+# The same, with a teacher that has heard far more music than was ever rated over time.
+RECIPES["distilled"] = replace(
+    RECIPES["robust"],
+    learning_rate=2e-3,
+    # Half of the excerpts are mixtures, which have no quadrant.
+    quadrant_weight=6.0,
+    distillation=Distillation(embedding_weight=1.0, value_weight=1.0, mixed=0.5),
+)
 
 TRAINING = Trainable(RECIPES, DAMFFConfig, DAMFFNet, training_only=("dropout",))

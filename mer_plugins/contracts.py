@@ -118,12 +118,15 @@ class ExtractorSpec:
     """A registration: `factory` is ``"package.module:Class"``, imported only when used.
 
     `training`, of the same form, names a :class:`mer_plugins.sequence.recipe.Trainable` for
-    plugins that ``mer train`` can train.
+    plugins that ``mer train`` can train. `teacher` names a
+    :class:`mer_plugins.sequence.distillation.Teacher`, made with keyword parameters, for plugins
+    whose network others may learn from.
     """
 
     info: ExtractorInfo
     factory: str
     training: str = ""
+    teacher: str = ""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,11 @@ RIDGE_ESSENTIA = ExtractorInfo(
 def mer_extractors() -> list[ExtractorSpec]:
     """Register the bridges."""
     return [
-        ExtractorSpec(ESSENTIA_MUSICNN, "mer_adapters.essentia_musicnn:EssentiaMusiCNN"),
+        ExtractorSpec(
+            ESSENTIA_MUSICNN,
+            "mer_adapters.essentia_musicnn:EssentiaMusiCNN",
+            teacher="mer_adapters.musicnn_teacher:MusiCNNTeacher",
+        ),
         ExtractorSpec(RIDGE_LIBROSA, "mer_adapters.ridge_extractors:RidgeLibrosa"),
         ExtractorSpec(RIDGE_ESSENTIA, "mer_adapters.ridge_extractors:RidgeEssentia"),
     ]

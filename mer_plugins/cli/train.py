@@ -17,11 +17,32 @@ from mer_plugins.cli.options import (
 from mer_plugins.errors import MerError, PluginError
 
 if TYPE_CHECKING:
+    from mer_plugins.sequence.distillation import Teacher
     from mer_plugins.sequence.excerpts import LabelledTrack
     from mer_plugins.sequence.fit import Plan
     from mer_plugins.sequence.recipe import Recipe, Trainable
 
 _FOLDS = 5
+_ALL = "all"
+
+
+class Folds(click.ParamType):
+    """``all``, or the numbers of some folds, such as ``0,2``."""
+
+    name = "folds"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return what help shows."""
+        return "all|K,K..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Take a value of the command line."""
+        if value == _ALL or isinstance(value, tuple):
+            return value
+        parts = str(value).split(",")
+        if not all(part.isdecimal() for part in parts):
+            self.fail(f"{value!r}: expected {_ALL}, or numbers such as 0,2", param, ctx)
+        return tuple(map(int, parts))
 
 
 @click.command("train", context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,8 +67,10 @@ _FOLDS = 5
 @click.option("--fold", type=click.IntRange(0), metavar="K", help="Leave this fold out; score it.")
 @click.option(
     "--folds",
-    type=click.Choice(["all"]),
-    help="One model without each fold; every song scored by the model that never heard it.",
+    type=Folds(),
+    help="One model without each fold; every song scored by the model that never heard it. With "
+    "numbers, such as 0,2, only these, so that several processes or machines share a RUN: then "
+    "--folds all --resume puts them together.",
 )
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Passes over the data at most.")
 @click.option("--seed", type=click.IntRange(0), metavar="S", help="Of everything that is random.")
@@ -70,6 +93,19 @@ _FOLDS = 5
     type=click.Path(exists=True, path_type=Path),
     metavar="FILE|RUN",
     help="Begin from these weights; with --folds all, from the folds of a run with --folds all.",
+)
+@click.option(
+    "--teacher",
+    metavar="NAME",
+    help="Plugin whose network teaches, for recipes that learn from one, such as distilled.",
+)
+@click.option(
+    "-t",
+    "--teacher-parameter",
+    "teacher_parameters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Setting of the teacher, such as models=DIR; may be repeated.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run that RUN holds.")
 @click.option("--quiet", is_flag=True, help="No progress.")
@@ -94,6 +130,8 @@ def command(**options: Any) -> int:
       mer train --plugin damff --data clips/ --recipe deam-clips -o run/
       mer train --plugin damff --data clips/ --folds-csv songs.csv --fold 0 -o run/
       mer train --plugin damff --data clips/ --folds all --n-folds 10 -o run/
+      mer train --plugin damff --data clips/ --recipe distilled --teacher essentia-musicnn \
+          -t models=DIR -o run/
       mer-extract --plugin damff -p checkpoint=run/model.safetensors collection/
       mer-extract --plugin damff-ensemble -p checkpoint=run/ensemble.safetensors collection/
     """  # noqa: D301
@@ -119,6 +157,7 @@ def command(**options: Any) -> int:
             output,
             resume=resume,
             listener=lambda fold: TrainingProgress(f"fold {fold}: ", quiet=quiet),
+            only=None if options["folds"] == _ALL else options["folds"],
         )
     else:
         training, held_out = _split(tracks, folds, options["fold"])
@@ -147,11 +186,12 @@ def _plan(options: dict[str, Any]) -> Plan:
             "recipe": options["recipe"],
             "collections": [Path(name).name for name in options["data"]],
             "folds": options["folds_csv"].name if options["folds_csv"] else "by artist",
-            "fold": options["folds"] or options["fold"],
+            "fold": _ALL if options["folds"] else options["fold"],
         },
         table=table,
         device=torch.device(find_device(options["device"])),
         start=_start(options),
+        teacher=_teacher(options, recipe),
     )
 
 
@@ -161,6 +201,23 @@ def _start(options: dict[str, Any]) -> Path | None:
         expected = "the folder of a run with --folds all" if options["folds"] else "a checkpoint"
         raise click.UsageError(f"--start is {start}: expected {expected}")
     return start
+
+
+def _teacher(options: dict[str, Any], recipe: Recipe) -> Teacher | None:
+    from mer_plugins.host import load_factory, plugin_host
+
+    name, wanted = options["teacher"], bool(recipe.distillation)
+    if bool(name) != wanted:
+        expected = "expected --teacher NAME" if wanted else "learns from none"
+        raise click.UsageError(f"--teacher is {name}: recipe {options['recipe']!r}: {expected}")
+    if not name:
+        return None
+    spec = plugin_host().extractors.get(name)
+    if not spec.teacher:
+        raise PluginError(f"plugin {name!r} cannot teach: it names no teacher")
+    parameters = parse_parameters(options["teacher_parameters"], option="-t")
+    made: Teacher = load_factory(spec.teacher, f"the teacher of plugin {name!r}")(**parameters)
+    return made
 
 
 def _trainable(plugin: str) -> Trainable:
@@ -187,7 +244,10 @@ def _tracks(options: dict[str, Any], plan: Plan) -> list[LabelledTrack]:
     from mer_plugins.cli.training_progress import loaded
 
     recipe = plan.recipe
-    found = loaded(options["data"], recipe, options["cache_gb"], quiet=options["quiet"])
+    heard = plan.teacher.features if plan.teacher else None
+    found = loaded(
+        options["data"], recipe, options["cache_gb"], quiet=options["quiet"], heard=heard
+    )
     usable = [t for t in found if t.mask.any() or (t.quadrant and recipe.quadrant_weight)]
     if left := len(found) - len(usable):
         click.echo(
@@ -219,5 +279,7 @@ def _tell_scores(scores: dict[str, float], output: Path, options: dict[str, Any]
         return
     for name, value in scores.items():
         click.echo(f"{name:32s} {value:7.4f}")
-    weights = "ensemble.safetensors" if options["folds"] else "model.safetensors"
-    click.echo(f"written: {output / weights}")
+    weights = ["ensemble.safetensors" if options["folds"] else "model.safetensors"]
+    if isinstance(options["folds"], tuple):
+        weights = [f"fold-{fold}/model.safetensors" for fold in options["folds"]]
+    click.echo(f"written: {', '.join(str(output / name) for name in weights)}")

@@ -12,6 +12,7 @@ from mer_plugins.cli.bar import BarOrLines
 from mer_plugins.sequence.data import load_labelled, loader_for
 from mer_plugins.sequence.excerpts import LabelledTrack
 from mer_plugins.sequence.fit import Listener
+from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import Row
 
@@ -71,7 +72,12 @@ class TrainingProgress(BarOrLines, Listener):
 
 
 def loaded(
-    inputs: Sequence[str], recipe: Recipe, cache_gb: float, *, quiet: bool
+    inputs: Sequence[str],
+    recipe: Recipe,
+    cache_gb: float,
+    *,
+    quiet: bool,
+    heard: FrontEndConfig | None = None,
 ) -> list[LabelledTrack]:
     """Read labelled recordings with a recipe's front end; tell how many, and which not and why."""
     told = time.monotonic()
@@ -85,4 +91,4 @@ def loaded(
     def problem(name: str, reason: str) -> None:
         click.echo(f"{name}: left out: {reason}", err=True)
 
-    return list(load_labelled(inputs, loader_for(recipe, cache_gb), problem, tell))
+    return list(load_labelled(inputs, loader_for(recipe, cache_gb, heard), problem, tell))

@@ -51,12 +51,19 @@ class FeatureLoader:
         Where features are kept; without it they stay in memory.
     bit_rates : tuple of int
         One MP3 copy of each recording at each of these bit rates, in bit/s.
+    heard : FrontEndConfig, optional
+        What a teacher hears of each recording.
     """
 
     def __init__(
-        self, config: FrontEndConfig, cache: FeatureCache | None, bit_rates: tuple[int, ...] = ()
+        self,
+        config: FrontEndConfig,
+        cache: FeatureCache | None,
+        bit_rates: tuple[int, ...] = (),
+        heard: FrontEndConfig | None = None,
     ) -> None:
         self.config, self._cache, self._bit_rates = config, cache, bit_rates
+        self._heard = FeatureLoader(heard, cache) if heard else None
         self._front_end = config.make()
 
     def segments(self, audio: Path) -> Segments:
@@ -74,6 +81,12 @@ class FeatureLoader:
             for bit_rate in self._bit_rates
         )
 
+    def heard(self, audio: Path) -> Segments:
+        """Return what a teacher hears of a recording, shape=(t, 1, m); empty without a teacher."""
+        if self._heard is None:
+            return np.zeros((0, 1, 0), np.float16)
+        return self._heard.segments(audio)
+
     def _copy(self, audio: Path, bit_rate: int) -> Samples:
         return reencoded(self._samples(audio), self.config.sample_rate, bit_rate)
 
@@ -87,13 +100,15 @@ class FeatureLoader:
         return self._cache.features(audio, settings, compute) if self._cache else compute()
 
 
-def loader_for(recipe: Recipe, cache_gb: float) -> FeatureLoader:
+def loader_for(
+    recipe: Recipe, cache_gb: float, heard: FrontEndConfig | None = None
+) -> FeatureLoader:
     """Make what gives the features of a recipe, kept in the user's cache folder up to this size.
 
-    With 0 nothing is kept there.
+    With 0 nothing is kept there. `heard` is the front end of a teacher.
     """
     cache = FeatureCache(cache_folder() / "features", cache_gb) if cache_gb else None
-    return FeatureLoader(recipe.features, cache, recipe.copy_bit_rates)
+    return FeatureLoader(recipe.features, cache, recipe.copy_bit_rates, heard)
 
 
 def load_labelled(
@@ -162,4 +177,5 @@ def _labelled(track: Track, loader: FeatureLoader) -> LabelledTrack | None:
         song_ids=song_ids(track, jams),
         copies=loader.copies(track.audio),
         identity=identity(jams, audio_digest(track.audio)),
+        heard=loader.heard(track.audio),
     )

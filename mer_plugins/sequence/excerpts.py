@@ -43,6 +43,8 @@ class LabelledTrack:
         Segments of lossy copies, for augmentation.
     identity : Identity
         What the list of songs that weights were trained on calls it by.
+    heard : np.ndarray, shape=(t, 1, m)
+        What a teacher hears of it (:mod:`mer_plugins.sequence.distillation`); empty without one.
     """
 
     name: str
@@ -54,6 +56,7 @@ class LabelledTrack:
     song_ids: frozenset[str] = frozenset()
     copies: tuple[Segments, ...] = ()
     identity: Identity = field(default_factory=Identity)
+    heard: Segments = field(default_factory=lambda: np.zeros((0, 1, 0), np.float16))
 
 
 class Excerpt(NamedTuple):
@@ -68,7 +71,7 @@ class Batch(NamedTuple):
     """Excerpts of equal length; what a short recording lacks is neither labelled nor present.
 
     Shapes: segments (b, t, f, n); labels (b, t, d); mask and present (b, t), 1 or 0;
-    quadrants (b, d), +1, -1, or 0 where there is none.
+    quadrants (b, d), +1, -1, or 0 where there is none; heard (b, t, 1, m), m = 0 without a teacher.
     """
 
     segments: Tensor
@@ -76,6 +79,7 @@ class Batch(NamedTuple):
     mask: Tensor
     present: Tensor
     quadrants: Tensor
+    heard: Tensor
 
 
 def draw_excerpts(
@@ -102,6 +106,7 @@ def collate(batch: Sequence[Excerpt], window: int, padding: Tensor) -> Batch:
     labels = np.zeros((len(batch), window, 2), dtype=np.float32)
     mask, present = np.zeros((2, len(batch), window), dtype=np.float32)
     quadrants = np.zeros((len(batch), 2), dtype=np.float32)
+    heard = np.zeros((len(batch), window, 1, batch[0].track.heard.shape[2]), dtype=np.float32)
     for i, (track, start, chosen) in enumerate(batch):
         part = slice(start, start + window)
         length = len(track.mask[part])
@@ -110,4 +115,5 @@ def collate(batch: Sequence[Excerpt], window: int, padding: Tensor) -> Batch:
         present[i, :length] = 1
         labels[i, :length] = np.where(track.mask[part, None], track.labels[part], 0)
         quadrants[i] = track.quadrant or (0, 0)
-    return Batch(*map(torch.from_numpy, (segments, labels, mask, present, quadrants)))
+        heard[i, : len(track.heard[part])] = track.heard[part]
+    return Batch(*map(torch.from_numpy, (segments, labels, mask, present, quadrants, heard)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from mer_plugins.sequence.checkpoint import (
     make_config,
     save_checkpoint,
 )
+from mer_plugins.sequence.distillation import Teacher
 from mer_plugins.sequence.excerpts import LabelledTrack
 from mer_plugins.sequence.export_onnx import write_graphs
 from mer_plugins.sequence.folds import FoldTable, split_validation
@@ -60,6 +61,8 @@ class Plan:
     start : pathlib.Path, optional
         A checkpoint to begin from, network and normaliser, instead of chance; for folds, the
         folder of such a run, of which each fold goes on from its own, so that nothing leaks.
+    teacher : Teacher, optional
+        For recipes that learn from one.
     """
 
     plugin: str
@@ -70,6 +73,7 @@ class Plan:
     table: FoldTable = field(default_factory=FoldTable)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     start: Path | None = None
+    teacher: Teacher | None = None
 
 
 class Listener:
@@ -223,6 +227,7 @@ def _settings(plan: Plan) -> dict[str, Any]:
         "recipe": asdict(plan.recipe),
         "data": plan.data,
         **({"start": _identity(plan.start)} if plan.start else {}),
+        **({"teacher": plan.teacher.identity} if plan.teacher else {}),
     }
 
 
@@ -255,7 +260,9 @@ class _Part:
         model = plan.trainable.network(plan.config)
         if begun and plan.start:
             load_weights(model, self._own(begun.weights), plan.start)
-        trainer = Trainer(model, recipe, tracks, self._dimensions, plan.device, normaliser)
+        trainer = Trainer(
+            model, recipe, tracks, self._dimensions, plan.device, normaliser, plan.teacher
+        )
         self._restore(trainer)
         steps = trainer.steps_per_epoch
         name = " and ".join(DIMENSIONS[d] for d in self._dimensions)
@@ -342,6 +349,7 @@ def fit_folds(
     *,
     resume: bool = False,
     listener: Callable[[int], Listener] = lambda fold: Listener(),
+    only: Collection[int] | None = None,
 ) -> dict[str, float]:
     """Train one model without each fold, and score every recording by the one that never saw it.
 
@@ -356,16 +364,21 @@ def fit_folds(
         The fold of each track.
     listener : callable
         Makes the listener of a fold.
+    only : collection of int, optional
+        Train these folds and leave the rest, and what is made of all of them, to other runs on the
+        same folder: processes or machines then share the work.
 
     Returns
     -------
     dict
-        Scores over all recordings.
+        Scores over all recordings; with `only`, over those of these folds, and before their maps.
     """
     run_folder.begin(folder, {**_settings(plan), "folds": list(folds)}, resume=resume)
     checkpoints: dict[int, Checkpoint] = {}
     raw = Estimates()
-    for fold in sorted(set(folds)):
+    if only is not None and (unknown := sorted(set(only) - set(folds))):
+        raise RunError(f"no recording is in fold {unknown[0]}: there are {sorted(set(folds))}")
+    for fold in sorted(set(folds) if only is None else set(only)):
         pairs = list(zip(tracks, folds, strict=True))
         training = [track for track, of in pairs if of != fold]
         held_out = [track for track, of in pairs if of == fold]
@@ -377,6 +390,8 @@ def fit_folds(
         fitted = fit(own, training, held_out, target, resume=resume, listener=listener(fold))
         checkpoints[fold] = fitted.checkpoint
         raw |= fitted.estimates
+    if only is not None:
+        return collection_scores([track for track in tracks if track.name in raw], raw)
     maps = calibrate_folds(tracks, folds, raw)
     estimates = {t.name: maps[f](raw[t.name]) for t, f in zip(tracks, folds, strict=True)}
     members = [replace(found, calibration=maps[f]) for f, found in checkpoints.items()]

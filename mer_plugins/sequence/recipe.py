@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mer_plugins.errors import PluginError
 from mer_plugins.sequence.augment import Augmentation
+from mer_plugins.sequence.distillation import Distillation
 from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.losses import LOSSES
@@ -59,6 +60,8 @@ class Recipe:
         How excerpts are varied.
     copy_bit_rates : tuple of int
         Bit rates, in bit/s, of the MP3 copies that ``augmentation.reencoded`` draws from.
+    distillation : Distillation
+        How much a teacher counts beside the labels; without weights there is none.
     seed : int
         Seeds initialisation, order, excerpts and augmentation.
     features : LogMelConfig or WaveformConfig
@@ -82,6 +85,7 @@ class Recipe:
     quadrant_weight: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
     copy_bit_rates: tuple[int, ...] = ()
+    distillation: Distillation = field(default_factory=Distillation)
     seed: int = 0
     features: FrontEndConfig = field(default_factory=LogMelConfig)
 
@@ -95,6 +99,10 @@ class Recipe:
             raise ValueError("copy_bit_rates is empty: re-encoded excerpts need at least one")
         if self.augmentation.needs_log_mel and not isinstance(self.features, LogMelConfig):
             raise ValueError("of the augmentation, gain, filters, noise and masks need log-mel")
+        if self.distillation.mixed and not isinstance(self.features, LogMelConfig):
+            raise ValueError("mixed excerpts need log-mel, which is mixed by power")
+        if self.distillation and self.has_own_loss:
+            raise ValueError("a network's own loss goes without a teacher")
 
     def _check_losses(self) -> None:
         if self.has_own_loss:

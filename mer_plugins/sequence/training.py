@@ -18,7 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from mer_plugins.sequence.augment import Augmenter
+from mer_plugins.sequence.distillation import Classroom, Lesson, Teacher, mixed_with
 from mer_plugins.sequence.excerpts import Batch, Excerpt, LabelledTrack, collate, draw_excerpts
+from mer_plugins.errors import PluginError
+from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.losses import QuadrantLoss, combined_loss
 from mer_plugins.sequence.networks import OnTensors, halves, on_arrays
 from mer_plugins.sequence.normaliser import Normaliser
@@ -58,6 +61,8 @@ class Trainer:
         Where to train; the processor unless told.
     normaliser : Normaliser, optional
         That of the tracks, where it is known; measured unless given.
+    teacher : Teacher, optional
+        For recipes that learn from one.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class Trainer:
         dimensions: tuple[int, ...] = (0, 1),
         device: torch.device | None = None,
         normaliser: Normaliser | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         keep_freed_memory()
         self.recipe, self.tracks, self.dimensions = recipe, tracks, dimensions
@@ -76,8 +82,10 @@ class Trainer:
         self.average = copy.deepcopy(self.model).eval()
         self.quadrants = QuadrantLoss(len(dimensions)).to(self.device)
         self.normaliser = (normaliser or Normaliser.fit(tracks)).to(self.device)
+        self.classroom = self._classroom(teacher)
+        aside = (self.quadrants, self.classroom) if self.classroom else (self.quadrants,)
         self.optimiser = torch.optim.AdamW(
-            [*self.model.parameters(), *self.quadrants.parameters()],
+            [*self.model.parameters(), *(p for module in aside for p in module.parameters())],
             lr=recipe.learning_rate,
             weight_decay=recipe.weight_decay,
         )
@@ -86,6 +94,20 @@ class Trainer:
         self.bfloat16 = has_bfloat16(self.device)
         self._losses = [_OF_VALUES if recipe.has_own_loss else recipe.losses[d] for d in dimensions]
         self._step_count = 0
+
+    def _classroom(self, teacher: Teacher | None) -> Classroom | None:
+        settings = self.recipe.distillation
+        if not settings:
+            return None
+        if teacher is None:
+            raise PluginError("this recipe learns from a teacher: expected one, by --teacher NAME")
+        encode, _ = halves(self.average)
+        with torch.no_grad():
+            silence = torch.zeros(1, *self.recipe.features.segment_shape, device=self.device)
+            encoded = encode(silence)
+        if encoded.dim() != 2:
+            raise PluginError("this network does not encode segments alone, as a teacher needs it")
+        return Classroom(teacher, self.tracks, encoded.shape[1], settings).to(self.device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -104,10 +126,10 @@ class Trainer:
         return float(np.mean(losses))
 
     def _step(self, excerpts: Sequence[Excerpt]) -> float:
-        batch = self._batch(excerpts)
+        batch, lesson = self._batch(excerpts)
         self._set_learning_rate()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            loss = self._loss(self.normaliser(batch.segments), batch)
+            loss = self._loss(self.normaliser(batch.segments), batch, lesson)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
@@ -116,20 +138,60 @@ class Trainer:
         self._average()
         return float(loss.detach())
 
-    def _batch(self, excerpts: Sequence[Excerpt]) -> Batch:
+    def _batch(self, excerpts: Sequence[Excerpt]) -> tuple[Batch, Lesson | None]:
         longest = min(self.recipe.excerpt, max(len(e.track.mask) for e in excerpts))
         batch = collate(excerpts, longest, self.normaliser.mean)
+        lesson = None
+        if self.classroom is not None:
+            batch = self._mixed(batch)
+            lesson = self.classroom.lesson(batch.heard, self._listening_from(batch))
+            lesson = Lesson(*(tensor.to(self.device) for tensor in lesson))
         segments, mask = self.augment(batch.segments, batch.mask)
         batch = batch._replace(segments=segments, mask=mask)
-        return Batch(*(tensor.to(self.device) for tensor in batch))
+        return Batch(*(tensor.to(self.device) for tensor in batch)), lesson
 
-    def _loss(self, segments: Tensor, batch: Batch) -> Tensor:
+    def _mixed(self, batch: Batch) -> Batch:
+        """Mix a share of the excerpts with others; nobody has rated these."""
+        settings, b = self.recipe.distillation, len(batch.mask)
+        chosen = torch.from_numpy(self.rng.random(b) < settings.mixed)
+        partner = torch.from_numpy(self.rng.permutation(b))
+        gain = torch.from_numpy(self.rng.uniform(*settings.mix_db, b)).float()
+        if not chosen.any():
+            return batch
+        segments, heard = batch.segments.clone(), batch.heard.clone()
+        floor = cast(LogMelConfig, self.recipe.features).floor
+        of, partner, gain = chosen.nonzero()[:, 0], partner[chosen], gain[chosen]
+        segments[of] = mixed_with(batch.segments[of], batch.segments[partner], gain, floor)
+        heard[of] += batch.heard[partner] * 10 ** (gain / 20).view(-1, 1, 1, 1)
+        rated = (~chosen).float()[:, None]
+        return batch._replace(
+            segments=segments,
+            heard=heard,
+            mask=batch.mask * rated,
+            quadrants=batch.quadrants * rated,
+        )
+
+    def _listening_from(self, batch: Batch) -> Tensor:
+        """Draw where in each excerpt the teacher listens, (b,)."""
+        span = cast(Classroom, self.classroom).span
+        places = (batch.present.sum(dim=1) - span + 1).clamp(min=1)
+        drawn = torch.from_numpy(self.rng.random(len(places))) * places
+        return drawn.long()
+
+    def _loss(self, segments: Tensor, batch: Batch, lesson: Lesson | None) -> Tensor:
         if self.recipe.has_own_loss:
             network = cast(OwnLoss, self.model)
             return network.own_loss(segments, batch.labels, batch.mask)
-        estimate: Tensor = self.model(segments)
-        columns = list(self.dimensions)
+        columns, encoded = list(self.dimensions), None
+        if self.classroom is None:
+            estimate: Tensor = self.model(segments)
+        else:
+            encode, decode = halves(self.model)
+            encoded = encode(segments.flatten(0, 1)).unflatten(0, segments.shape[:2])
+            estimate = decode(encoded)
         loss = combined_loss(self._losses, estimate, batch.labels[..., columns], batch.mask)
+        if self.classroom is not None and encoded is not None and lesson is not None:
+            loss = loss + self.classroom(encoded, estimate, lesson, columns)
         if self.recipe.quadrant_weight:
             known = batch.quadrants[:, columns]
             weight = self.recipe.quadrant_weight
@@ -203,6 +265,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "quadrants": self.quadrants.state_dict(),
+            "classroom": self.classroom.state_dict() if self.classroom else {},
             "optimiser": self.optimiser.state_dict(),
             "step_count": self._step_count,
             "rng": self.rng.bit_generator.state,
@@ -215,6 +278,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.quadrants.load_state_dict(state["quadrants"])
+        if self.classroom:
+            self.classroom.load_state_dict(state["classroom"])
         self.optimiser.load_state_dict(state["optimiser"])
         self._step_count = state["step_count"]
         self.rng.bit_generator.state = state["rng"]

@@ -1,0 +1,265 @@
+"""Learning from a teacher: a network trained elsewhere, which hears what the pupil hears.
+
+A teacher has learnt from far more music than has ever been rated over time. Its embedding of an
+excerpt is one more target beside the labels, and so are the valence and arousal that a ridge
+regression on its embeddings gives, fitted on the labelled training recordings alone. Since a teacher
+answers for any sound, a share of the excerpts is mixed with others: no listener rated the mixture,
+the teacher does (the "consistent teacher" of Beyer et al., CVPR 2022). Nothing of the teacher is
+needed at extraction.
+
+Letters: b excerpt, t segment of half a second, f row, n column, k number of an embedding,
+h number of an encoding, d dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mer_plugins.errors import PluginError
+from mer_plugins.sequence.excerpts import LabelledTrack
+from mer_plugins.sequence.front_end import FrontEndConfig
+from mer_plugins.sequence.losses import combined_loss
+
+_HIDDEN = 256
+_ALPHAS = np.logspace(0, 5, 21)
+_FAR = 4.0
+_LISTENED_TO = 3
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """How much a teacher counts; everything is off by default.
+
+    Parameters
+    ----------
+    embedding_weight : float
+        Weight of the mean squared error of the embedding, in deviations.
+    value_weight : float
+        Weight of 1 - CCC against the values that the teacher's embedding gives.
+    mixed : float
+        Share of excerpts that are mixed with another of the same step.
+    mix_db : tuple of float
+        Lowest and highest level of the other against the first, in dB.
+    """
+
+    embedding_weight: float = 0.0
+    value_weight: float = 0.0
+    mixed: float = 0.0
+    mix_db: tuple[float, float] = (-6.0, 6.0)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.mixed <= 1:
+            raise ValueError(f"mixed is {self.mixed!r}: expected a share from 0 to 1")
+        if self.mixed and not self:
+            raise ValueError("mixed excerpts have no labels: expected a weight for the teacher")
+
+    def __bool__(self) -> bool:
+        """Tell whether a teacher counts at all."""
+        return bool(self.embedding_weight or self.value_weight)
+
+
+class Teacher(Protocol):
+    """A trained network that gives embeddings; of the plugin that `mer train --teacher` names."""
+
+    identity: str
+    """Name and SHA-256 of its weights, for the record of a run."""
+    span: int
+    """Segments that one embedding is of."""
+
+    @property
+    def size(self) -> int:
+        """Numbers in an embedding."""
+        ...
+
+    @property
+    def features(self) -> FrontEndConfig:
+        """What it hears: raw samples in segments as long as the pupil's."""
+        ...
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        """Map samples at its rate, (b, m), `span` segments long, to embeddings, (b, k)."""
+        ...
+
+
+class Lesson(NamedTuple):
+    """What a teacher says of a step: where in each excerpt it listened, and what it heard.
+
+    Shapes: start (b,), in segments; embedding (b, k), in deviations; values (b, d).
+    """
+
+    start: Tensor
+    embedding: Tensor
+    values: Tensor
+
+
+class Classroom(nn.Module):
+    """A teacher, what is known of its embeddings, and the pupil's projection onto them.
+
+    Parameters
+    ----------
+    teacher : Teacher
+        The teacher.
+    tracks : sequence of LabelledTrack
+        The training data, each with what the teacher hears of it (`heard`); those with labels give
+        the ridge.
+    encoding : int
+        Numbers in the pupil's encoding of a segment.
+    settings : Distillation
+        Weights and mixing.
+
+    Raises
+    ------
+    PluginError
+        If no track has labels where the teacher can listen.
+    """
+
+    mean: Tensor
+    std: Tensor
+    coefficients: Tensor
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        tracks: Sequence[LabelledTrack],
+        encoding: int,
+        settings: Distillation,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        # Not a submodule: its weights are not trained and not kept.
+        self._teacher = [teacher]
+        self.project = nn.Sequential(
+            nn.Linear(encoding, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, teacher.size)
+        )
+        embeddings, labels = _heard_and_rated(teacher, tracks)
+        mean, std = embeddings.mean(axis=0), embeddings.std(axis=0)
+        std = np.maximum(std, 1e-6)
+        normal = ((embeddings - mean) / std).clip(-_FAR, _FAR)
+        for name, values in (
+            ("mean", mean),
+            ("std", std),
+            ("coefficients", ridge(normal, labels)),
+        ):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32))
+
+    @property
+    def span(self) -> int:
+        """Segments that one embedding is of."""
+        return self._teacher[0].span
+
+    @torch.no_grad()
+    def lesson(self, heard: Tensor, start: Tensor) -> Lesson:
+        """Let the teacher listen to `span` segments from `start` on, (b,), of heard, (b, t, 1, m)."""
+        teacher = self._teacher[0]
+        parts = [e[s : s + self.span].flatten() for e, s in zip(heard, start, strict=True)]
+        embedding = torch.cat([teacher(p) for p in torch.stack(parts).split(_AT_ONCE)])
+        normal = ((embedding.to(self.mean) - self.mean) / self.std).clamp(-_FAR, _FAR)
+        values = normal @ self.coefficients[:-1] + self.coefficients[-1]
+        return Lesson(start, normal, values)
+
+    def forward(
+        self, encoded: Tensor, estimate: Tensor, lesson: Lesson, columns: Sequence[int]
+    ) -> Tensor:
+        """Return the loss of encodings, (b, t, h), and estimates, (b, t, d), of `columns`."""
+        within = self._within(lesson.start, estimate.shape[1])
+        loss = estimate.sum() * 0
+        if self.settings.embedding_weight:
+            told = (self.project(encoded).float() * within).sum(dim=1)
+            error = (told - lesson.embedding).square().mean()
+            loss = loss + self.settings.embedding_weight * error
+        if self.settings.value_weight:
+            level = (estimate.float() * within).sum(dim=1)
+            values = lesson.values[:, list(columns)]
+            all_of_them = torch.ones(1, len(level), device=level.device)
+            names = ["ccc"] * len(columns)
+            error = combined_loss(names, level[None], values[None], all_of_them)
+            loss = loss + self.settings.value_weight * error
+        return loss
+
+    def _within(self, start: Tensor, t: int) -> Tensor:
+        """Weigh the segments that the teacher heard alike, (b, t, 1)."""
+        positions = torch.arange(t, device=start.device)
+        inside = (positions >= start[:, None]) & (positions < start[:, None] + self.span)
+        return inside[..., None] / self.span
+
+
+def ridge(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Fit values on normalised embeddings; the penalty is chosen by leaving each one out.
+
+    Parameters
+    ----------
+    embeddings, labels : np.ndarray, shape=(s, k), (s, d)
+
+    Returns
+    -------
+    np.ndarray, shape=(k + 1, d)
+        Coefficients, and in the last row the constants.
+    """
+    centre, level = embeddings.mean(axis=0), labels.mean(axis=0)
+    u, singular, vt = np.linalg.svd(embeddings - centre, full_matrices=False)
+    projected = u.T @ (labels - level)
+    best = min(_ALPHAS, key=lambda alpha: _left_out(u, singular, projected, labels - level, alpha))
+    coefficients = vt.T @ (projected * (singular / (singular**2 + best))[:, None])
+    return np.vstack([coefficients, level - centre @ coefficients])
+
+
+def _left_out(
+    u: np.ndarray, singular: np.ndarray, projected: np.ndarray, labels: np.ndarray, alpha: float
+) -> float:
+    """Mean squared error of each row by the fit without it (the closed form of ridge)."""
+    shrunk = singular**2 / (singular**2 + alpha)
+    leverage = (u**2) @ shrunk + 1 / len(u)
+    residual = labels - u @ (projected * shrunk[:, None])
+    return float(np.mean((residual / (1 - leverage)[:, None]) ** 2))
+
+
+def _heard_and_rated(
+    teacher: Teacher, tracks: Sequence[LabelledTrack]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the embedding of each labelled track at a few places, averaged, and its mean label."""
+    parts, labels = [], []
+    for track, places in _listened_to(teacher, tracks):
+        parts.append(np.stack([track.heard[p : p + teacher.span].ravel() for p in places]))
+        of = np.concatenate([np.arange(p, p + teacher.span) for p in places])
+        labels.append(track.labels[of][track.mask[of]].mean(axis=0))
+    if not parts:
+        raise PluginError(
+            f"no recording has labels in {teacher.span} segments one after the other, which the "
+            "teacher needs"
+        )
+    with torch.no_grad():
+        embeddings = [teacher(torch.from_numpy(part.astype(np.float32))).mean(0) for part in parts]
+    return (
+        torch.stack(embeddings).cpu().numpy().astype(np.float64),
+        np.stack(labels).astype(np.float64),
+    )
+
+
+def _listened_to(
+    teacher: Teacher, tracks: Sequence[LabelledTrack]
+) -> Iterator[tuple[LabelledTrack, list[int]]]:
+    for track in tracks:
+        last = len(track.mask) - teacher.span
+        if last >= 0 and len(track.heard) == len(track.mask):
+            places = sorted({int(p) for p in np.linspace(0, last, _LISTENED_TO)})
+            places = [p for p in places if track.mask[p : p + teacher.span].any()]
+            if places:
+                yield track, places
+
+
+def mixed_with(segments: Tensor, other: Tensor, gain: Tensor, floor: float) -> Tensor:
+    """Mix two batches of log-mel, (b, t, f, n), by power, the other at a gain in dB, (b,).
+
+    Sounds that have nothing to do with each other add up in power, but for the chance of their
+    phases, which the teacher hears and the pupil does not.
+    """
+    ratio = torch.exp(gain * (np.log(10) / 10)).view(-1, 1, 1, 1)
+    power = (segments.exp() - floor).clamp_(min=0)
+    return (power + ratio * (other.exp() - floor).clamp_(min=0) + floor).log_()
