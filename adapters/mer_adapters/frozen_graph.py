@@ -2,8 +2,8 @@
 
 A frozen graph (``.pb``) is a protocol buffer of nodes; its weights are nodes of the kind ``Const``.
 Only the fields that hold these are declared here, with their numbers from TensorFlow's
-``graph.proto``, ``node_def.proto``, ``attr_value.proto`` and ``tensor.proto``; the others are passed
-over. Nothing of the file is run.
+``graph.proto``, ``node_def.proto``, ``attr_value.proto`` and ``tensor.proto``; the others are
+passed over. Nothing of the file is run.
 """
 
 from __future__ import annotations

@@ -54,4 +54,6 @@ class MusiCNNTeacher:
     @torch.no_grad()
     def __call__(self, samples: Tensor) -> Tensor:
         """Map three seconds at 16 kHz, (b, 48000), to embeddings, (b, 200)."""
-        return self._network(patches(self._network.spectrum(samples.float()), 1)[:, 0])
+        spectrum = self._network.spectrum(samples.float())
+        embedding: Tensor = self._network(patches(spectrum, 1)[:, 0])
+        return embedding

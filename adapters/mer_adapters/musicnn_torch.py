@@ -1,12 +1,11 @@
 """MusiCNN in PyTorch, from samples to its embedding, with the published weights.
 
-Essentia's TensorFlow needs a minute and more for ten minutes of music on one core; this runs several
-times as fast, in batches, wherever PyTorch runs. It is the same network: embeddings agree with those
-of ``TensorflowPredictMusiCNN`` to rounding (a test holds them against each other).
+It is the network that Essentia's TensorFlow runs, in batches and wherever PyTorch runs: embeddings
+agree with those of ``TensorflowPredictMusiCNN`` to rounding (a test holds them to each other).
 
 Source: Pons and Serra, musicnn, arXiv:1909.06654; the graph of ``msd-musicnn-1.pb``; Essentia's
-``TensorflowInputMusiCNN`` (frames of 512 at 16 kHz, a symmetric Hann window, 96 bands of Slaney's mel
-scale with unit area, log10(1 + 10000 power)).
+``TensorflowInputMusiCNN`` (frames of 512 at 16 kHz, a symmetric Hann window, 96 bands of Slaney's
+mel scale with unit area, log10(1 + 10000 power)).
 
 Letters: b patch, f mel band, n frame, p position of a filter along the bands, c channel.
 """
@@ -52,6 +51,13 @@ class MusiCNN(nn.Module):
         If the file cannot be read or is another network.
     """
 
+    window: Tensor
+    mel: Tensor
+    slope0: Tensor
+    offset0: Tensor
+    dense: Tensor
+    dense_bias: Tensor
+
     def __init__(self, path: Path, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self._dtype = dtype
@@ -88,7 +94,7 @@ class MusiCNN(nn.Module):
     @property
     def size(self) -> int:
         """Numbers in an embedding."""
-        return self.dense_bias.shape[0]  # type: ignore[no-any-return, operator, union-attr]
+        return self.dense_bias.shape[0]
 
     def spectrum(self, samples: Tensor) -> Tensor:
         """Map samples at 16 kHz, (b, m), to (b, n, f); the first frame is centred on the first.
@@ -124,13 +130,13 @@ class MusiCNN(nn.Module):
         return found
 
     def _timbral(self, layer: int, x: Tensor) -> Tensor:
-        """Filters over some bands and 7 frames, (b, f, n) -> (b, c, n)."""
+        """Filter some bands and 7 frames at a time, (b, f, n) -> (b, c, n)."""
         length, bands, _ = self._of("kernel", layer).shape
         frames = pad(x, (length // 2, length // 2)).unfold(2, length, 1)
         return self._highest(layer, frames.unfold(1, bands, 1))
 
     def _temporal(self, layer: int, x: Tensor) -> Tensor:
-        """Filters over one band and many frames, (b, f, n) -> (b, c, n)."""
+        """Filter one band and many frames at a time, (b, f, n) -> (b, c, n)."""
         length = self._of("kernel", layer).shape[0]
         # "Same" as TensorFlow has it: of an odd sum, the end gets the larger half.
         frames = pad(x, ((length - 1) // 2, length // 2)).unfold(2, length, 1)

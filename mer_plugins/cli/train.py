@@ -26,7 +26,7 @@ _FOLDS = 5
 _ALL = "all"
 
 
-class Folds(click.ParamType):
+class Folds(click.ParamType[Any]):
     """``all``, or the numbers of some folds, such as ``0,2``."""
 
     name = "folds"

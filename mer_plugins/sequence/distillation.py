@@ -2,10 +2,10 @@
 
 A teacher has learnt from far more music than has ever been rated over time. Its embedding of an
 excerpt is one more target beside the labels, and so are the valence and arousal that a ridge
-regression on its embeddings gives, fitted on the labelled training recordings alone. Since a teacher
-answers for any sound, a share of the excerpts is mixed with others: no listener rated the mixture,
-the teacher does (the "consistent teacher" of Beyer et al., CVPR 2022). Nothing of the teacher is
-needed at extraction.
+regression on its embeddings gives, fitted on the labelled training recordings alone. Since a
+teacher answers for any sound, a share of the excerpts is mixed with others: no listener rated the
+mixture, the teacher does (the "consistent teacher" of Beyer et al., CVPR 2022). Nothing of the
+teacher is needed at extraction.
 
 Letters: b excerpt, t segment of half a second, f row, n column, k number of an embedding,
 h number of an encoding, d dimension.
@@ -156,10 +156,10 @@ class Classroom(nn.Module):
 
     @torch.no_grad()
     def lesson(self, heard: Tensor, start: Tensor) -> Lesson:
-        """Let the teacher listen to `span` segments from `start` on, (b,), of heard, (b, t, 1, m)."""
+        """Let the teacher listen from `start` on, (b,), to `span` segments of (b, t, 1, m)."""
         teacher = self._teacher[0]
         parts = [e[s : s + self.span].flatten() for e, s in zip(heard, start, strict=True)]
-        embedding = torch.cat([teacher(p) for p in torch.stack(parts).split(_AT_ONCE)])
+        embedding = torch.cat([teacher(p) for p in torch.split(torch.stack(parts), _AT_ONCE)])
         normal = ((embedding.to(self.mean) - self.mean) / self.std).clamp(-_FAR, _FAR)
         values = normal @ self.coefficients[:-1] + self.coefficients[-1]
         return Lesson(start, normal, values)
@@ -223,7 +223,7 @@ def _left_out(
 def _heard_and_rated(
     teacher: Teacher, tracks: Sequence[LabelledTrack]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the embedding of each labelled track at a few places, averaged, and its mean label."""
+    """Return the mean embedding of each labelled track at a few places, and the mean label."""
     parts, labels = [], []
     for track, places in _listened_to(teacher, tracks):
         parts.append(np.stack([track.heard[p : p + teacher.span].ravel() for p in places]))

@@ -15,12 +15,13 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
+from mer_plugins.errors import PluginError
 from mer_plugins.sequence.augment import Augmenter
 from mer_plugins.sequence.distillation import Classroom, Lesson, Teacher, mixed_with
 from mer_plugins.sequence.excerpts import Batch, Excerpt, LabelledTrack, collate, draw_excerpts
-from mer_plugins.errors import PluginError
 from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.losses import QuadrantLoss, combined_loss
 from mer_plugins.sequence.networks import OnTensors, halves, on_arrays
@@ -187,7 +188,11 @@ class Trainer:
             estimate: Tensor = self.model(segments)
         else:
             encode, decode = halves(self.model)
-            encoded = encode(segments.flatten(0, 1)).unflatten(0, segments.shape[:2])
+            encoded = rearrange(
+                encode(rearrange(segments, "b t f n -> (b t) f n")),
+                "(b t) h -> b t h",
+                b=len(segments),
+            )
             estimate = decode(encoded)
         loss = combined_loss(self._losses, estimate, batch.labels[..., columns], batch.mask)
         if self.classroom is not None and encoded is not None and lesson is not None:
