@@ -17,11 +17,12 @@ from damff.model import DAMFFConfig, DAMFFNet
 from damff.recipes import RECIPES, TRAINING
 from mer_plugins.cli.train import command
 from mer_plugins.errors import PluginError
-from mer_plugins.sequence.distillation import Classroom, Distillation, Lesson, mixed_with, ridge
-from mer_plugins.sequence.excerpts import Excerpt, LabelledTrack
+from mer_plugins.sequence.distillation import Classroom, Distillation, Lesson, mixed_with
+from mer_plugins.sequence.excerpts import Excerpt, LabelledTrack, collate
 from mer_plugins.sequence.fit import Listener, Plan, fit, fit_folds
 from mer_plugins.sequence.logmel import LogMel, LogMelConfig
 from mer_plugins.sequence.recipe import Recipe
+from mer_plugins.sequence.ridge import ridge
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.training import Trainer
 from mer_plugins.sequence.waveform import WaveformConfig
@@ -100,8 +101,8 @@ def test_the_ridge_and_its_penalty_are_those_of_scikit_learn(seed, k):
 def test_the_teachers_values_follow_the_labels_of_the_training_songs():
     data = tracks()
     classroom = Classroom(Teacher(), data, 4, TAUGHT)
-    heard = torch.from_numpy(np.stack([t.heard for t in data]).astype(np.float32))
-    lesson = classroom.lesson(heard, torch.zeros(len(data), dtype=torch.long))
+    excerpts = [Excerpt(track, 0, track.segments) for track in data]
+    lesson = classroom.lesson(collate(excerpts, 6, torch.zeros(16)), np.random.default_rng(0))
     levels = np.stack([t.labels.mean(axis=0) for t in data])
     for d in range(2):
         assert np.corrcoef(lesson.values[:, d], levels[:, d])[0, 1] > 0.95
@@ -317,3 +318,8 @@ def test_the_bundled_recipe_is_the_robust_one_with_a_teacher():
         RECIPES["distilled"], distillation=Distillation(), learning_rate=1.5e-3, quadrant_weight=4.0
     )
     assert robust == RECIPES["robust"]
+
+
+def test_the_ridge_of_one_song_is_its_level():
+    found = ridge(np.array([[1.0, 2.0]]), np.array([[0.3, -0.4]]))
+    np.testing.assert_allclose(found, [[0, 0], [0, 0], [0.3, -0.4]])

@@ -22,12 +22,12 @@ import torch
 from torch import Tensor, nn
 
 from mer_plugins.errors import PluginError
-from mer_plugins.sequence.excerpts import LabelledTrack
+from mer_plugins.sequence.excerpts import Batch, LabelledTrack
 from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.losses import combined_loss
+from mer_plugins.sequence.ridge import Array, ridge
 
 _HIDDEN = 256
-_ALPHAS = np.logspace(0, 5, 21)
 _FAR = 4.0
 _LISTENED_TO = 3
 _AT_ONCE = 32
@@ -113,6 +113,8 @@ class Classroom(nn.Module):
         Numbers in the pupil's encoding of a segment.
     settings : Distillation
         Weights and mixing.
+    floor : float
+        What the pupil's log-mel adds to the power before the logarithm.
 
     Raises
     ------
@@ -130,9 +132,10 @@ class Classroom(nn.Module):
         tracks: Sequence[LabelledTrack],
         encoding: int,
         settings: Distillation,
+        floor: float = 0.0,
     ) -> None:
         super().__init__()
-        self.settings = settings
+        self.settings, self._floor = settings, floor
         # Not a submodule: its weights are not trained and not kept.
         self._teacher = [teacher]
         self.project = nn.Sequential(
@@ -154,15 +157,38 @@ class Classroom(nn.Module):
         """Segments that one embedding is of."""
         return self._teacher[0].span
 
+    def mixed(self, batch: Batch, rng: np.random.Generator) -> Batch:
+        """Mix a share of the excerpts with others of the batch; nobody has rated these."""
+        b = len(batch.mask)
+        chosen = torch.from_numpy(rng.random(b) < self.settings.mixed)
+        partner = torch.from_numpy(rng.permutation(b))[chosen]
+        gain = torch.from_numpy(rng.uniform(*self.settings.mix_db, b)).float()[chosen]
+        segments, heard = batch.segments.clone(), batch.heard.clone()
+        other = batch.segments[partner]
+        segments[chosen] = mixed_with(batch.segments[chosen], other, gain, self._floor)
+        heard[chosen] += batch.heard[partner] * 10 ** (gain / 20).view(-1, 1, 1, 1)
+        rated = (~chosen).float()[:, None]
+        return batch._replace(
+            segments=segments,
+            heard=heard,
+            mask=batch.mask * rated,
+            quadrants=batch.quadrants * rated,
+        )
+
     @torch.no_grad()
-    def lesson(self, heard: Tensor, start: Tensor) -> Lesson:
-        """Let the teacher listen from `start` on, (b,), to `span` segments of (b, t, 1, m)."""
+    def lesson(self, batch: Batch, rng: np.random.Generator) -> Lesson:
+        """Let the teacher listen to `span` segments of each excerpt, wherever it has music."""
+        places = (batch.present.sum(dim=1) - self.span + 1).clamp(min=1)
+        start = (torch.from_numpy(rng.random(len(places))) * places).long()
+        parts = [
+            excerpt[first : first + self.span].flatten()
+            for excerpt, first in zip(batch.heard, start, strict=True)
+        ]
         teacher = self._teacher[0]
-        parts = [e[s : s + self.span].flatten() for e, s in zip(heard, start, strict=True)]
-        embedding = torch.cat([teacher(p) for p in torch.split(torch.stack(parts), _AT_ONCE)])
+        embedding = torch.cat([teacher(part) for part in torch.split(torch.stack(parts), _AT_ONCE)])
         normal = ((embedding.to(self.mean) - self.mean) / self.std).clamp(-_FAR, _FAR)
         values = normal @ self.coefficients[:-1] + self.coefficients[-1]
-        return Lesson(start, normal, values)
+        return Lesson(start.to(self.mean.device), normal, values)
 
     def forward(
         self, encoded: Tensor, estimate: Tensor, lesson: Lesson, columns: Sequence[int]
@@ -190,39 +216,7 @@ class Classroom(nn.Module):
         return inside[..., None] / self.span
 
 
-def ridge(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Fit values on normalised embeddings; the penalty is chosen by leaving each one out.
-
-    Parameters
-    ----------
-    embeddings, labels : np.ndarray, shape=(s, k), (s, d)
-
-    Returns
-    -------
-    np.ndarray, shape=(k + 1, d)
-        Coefficients, and in the last row the constants.
-    """
-    centre, level = embeddings.mean(axis=0), labels.mean(axis=0)
-    u, singular, vt = np.linalg.svd(embeddings - centre, full_matrices=False)
-    projected = u.T @ (labels - level)
-    best = min(_ALPHAS, key=lambda alpha: _left_out(u, singular, projected, labels - level, alpha))
-    coefficients = vt.T @ (projected * (singular / (singular**2 + best))[:, None])
-    return np.vstack([coefficients, level - centre @ coefficients])
-
-
-def _left_out(
-    u: np.ndarray, singular: np.ndarray, projected: np.ndarray, labels: np.ndarray, alpha: float
-) -> float:
-    """Mean squared error of each row by the fit without it (the closed form of ridge)."""
-    shrunk = singular**2 / (singular**2 + alpha)
-    leverage = (u**2) @ shrunk + 1 / len(u)
-    residual = labels - u @ (projected * shrunk[:, None])
-    return float(np.mean((residual / (1 - leverage)[:, None]) ** 2))
-
-
-def _heard_and_rated(
-    teacher: Teacher, tracks: Sequence[LabelledTrack]
-) -> tuple[np.ndarray, np.ndarray]:
+def _heard_and_rated(teacher: Teacher, tracks: Sequence[LabelledTrack]) -> tuple[Array, Array]:
     """Return the mean embedding of each labelled track at a few places, and the mean label."""
     parts, labels = [], []
     for track, places in _listened_to(teacher, tracks):

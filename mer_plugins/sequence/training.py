@@ -20,9 +20,8 @@ from torch import Tensor, nn
 
 from mer_plugins.errors import PluginError
 from mer_plugins.sequence.augment import Augmenter
-from mer_plugins.sequence.distillation import Classroom, Lesson, Teacher, mixed_with
+from mer_plugins.sequence.distillation import Classroom, Lesson, Teacher
 from mer_plugins.sequence.excerpts import Batch, Excerpt, LabelledTrack, collate, draw_excerpts
-from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.losses import QuadrantLoss, combined_loss
 from mer_plugins.sequence.networks import OnTensors, halves, on_arrays
 from mer_plugins.sequence.normaliser import Normaliser
@@ -108,7 +107,8 @@ class Trainer:
             encoded = encode(silence)
         if encoded.dim() != 2:
             raise PluginError("this network does not encode segments alone, as a teacher needs it")
-        return Classroom(teacher, self.tracks, encoded.shape[1], settings).to(self.device)
+        floor = getattr(self.recipe.features, "floor", 0.0)
+        return Classroom(teacher, self.tracks, encoded.shape[1], settings, floor).to(self.device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -144,40 +144,11 @@ class Trainer:
         batch = collate(excerpts, longest, self.normaliser.mean)
         lesson = None
         if self.classroom is not None:
-            batch = self._mixed(batch)
-            lesson = self.classroom.lesson(batch.heard, self._listening_from(batch))
-            lesson = Lesson(*(tensor.to(self.device) for tensor in lesson))
+            batch = self.classroom.mixed(batch, self.rng)
+            lesson = self.classroom.lesson(batch, self.rng)
         segments, mask = self.augment(batch.segments, batch.mask)
         batch = batch._replace(segments=segments, mask=mask)
         return Batch(*(tensor.to(self.device) for tensor in batch)), lesson
-
-    def _mixed(self, batch: Batch) -> Batch:
-        """Mix a share of the excerpts with others; nobody has rated these."""
-        settings, b = self.recipe.distillation, len(batch.mask)
-        chosen = torch.from_numpy(self.rng.random(b) < settings.mixed)
-        partner = torch.from_numpy(self.rng.permutation(b))
-        gain = torch.from_numpy(self.rng.uniform(*settings.mix_db, b)).float()
-        if not chosen.any():
-            return batch
-        segments, heard = batch.segments.clone(), batch.heard.clone()
-        floor = cast(LogMelConfig, self.recipe.features).floor
-        of, partner, gain = chosen.nonzero()[:, 0], partner[chosen], gain[chosen]
-        segments[of] = mixed_with(batch.segments[of], batch.segments[partner], gain, floor)
-        heard[of] += batch.heard[partner] * 10 ** (gain / 20).view(-1, 1, 1, 1)
-        rated = (~chosen).float()[:, None]
-        return batch._replace(
-            segments=segments,
-            heard=heard,
-            mask=batch.mask * rated,
-            quadrants=batch.quadrants * rated,
-        )
-
-    def _listening_from(self, batch: Batch) -> Tensor:
-        """Draw where in each excerpt the teacher listens, (b,)."""
-        span = cast(Classroom, self.classroom).span
-        places = (batch.present.sum(dim=1) - span + 1).clamp(min=1)
-        drawn = torch.from_numpy(self.rng.random(len(places))) * places
-        return drawn.long()
 
     def _loss(self, segments: Tensor, batch: Batch, lesson: Lesson | None) -> Tensor:
         if self.recipe.has_own_loss:
