@@ -8,7 +8,8 @@ of boards that are not asked for stay. On none is a system scored on songs, arti
 it was trained on: on ``deam`` damff is the bundled model and only songs of fold 0 count; elsewhere
 ``--folds RUN`` holds damff's curves, each by a model that had not heard the song, such as
 held_out.py writes; a run of ``--years`` was trained with a table whose one fold is a year, and is
-scored on it.
+scored on it. ``--keep`` keeps the rows of systems that are not evaluated again, which is right
+where neither they nor the songs have changed.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def boards(options: argparse.Namespace) -> Iterator[Board]:
 
 
 def _boards(options: argparse.Namespace) -> Iterator[Board]:
-    others = (*SYSTEMS, *options.also)
+    others = tuple(options.systems)
     folds = ("--folds-csv", options.folds_csv) if options.folds_csv else ()
     held_out = ("--estimates", options.folds) if options.folds else ()
     if options.deam:
@@ -102,14 +103,27 @@ def evaluate(board: Board, folder: Path) -> dict:
     return json.loads((target / "results.json").read_text())
 
 
-def section(board: Board, results: dict, command: str) -> str:
-    """Return a board as a section of the page."""
+def section(board: Board, results: dict, command: str, before: list[list[str]]) -> str:
+    """Return a board as a section of the page, with those rows `before` that it has not."""
     rows = [row(board, system) for system in results["systems"]]
     heads = list(rows[0])
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *(list(r.values()) for r in rows)]
+    named = {r["system"] for r in rows} | {"system"}
+    kept = [line for line in before if line[0] not in named and len(line) == len(heads)]
+    cells = [*(list(r.values()) for r in rows), *kept]
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *cells]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    songs = results["reference"]["songs"]
-    return f"## {board.title}\n\n{songs} songs.\n\n{table}\n\n```\n{command}\n```"
+    songs = f"{results['reference']['songs']} songs."
+    if kept:
+        songs += f" Evaluated before, unchanged since: {', '.join(line[0] for line in kept)}."
+    return f"## {board.title}\n\n{songs}\n\n{table}\n\n```\n{command}\n```"
+
+
+def rows_of(page: Path, name: str) -> list[list[str]]:
+    """Return the rows of a board that a page holds already."""
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    old = text.partition(f"<!-- {name}: begin -->")[2].partition(f"<!-- {name}: end -->")[0]
+    lines = [line for line in old.splitlines() if line.startswith("| ") and "| ---" not in line]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def row(board: Board, system: dict) -> Cells:
@@ -146,7 +160,7 @@ def main() -> None:
     parser.add_argument("--quadrants", metavar="COLLECTION", help="4Q, imported")
     parser.add_argument("--vgmidi", metavar="COLLECTION", help="VGMIDI, imported")
     parser.add_argument("--years", action="append", default=[], metavar="RUN")
-    parser.add_argument("--also", action="append", default=[], metavar="PLUGIN")
+    parser.add_argument("--systems", nargs="*", default=SYSTEMS, metavar="PLUGIN")
     parser.add_argument("--folds", metavar="RUN", help="held-out curves of all folds")
     parser.add_argument(
         "--estimates",
@@ -154,6 +168,9 @@ def main() -> None:
         default=[],
         metavar="BOARD=DIR",
         help="estimates in JAMS for one board, such as vgmidi=musicnn/vgmidi",
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="keep rows of systems that are not evaluated again"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
     parser.add_argument("markdown", type=Path, metavar="FILE.md")
@@ -163,7 +180,8 @@ def main() -> None:
     for board in boards(options):
         found = evaluate(board, options.output)
         command = f"mer evaluate {' '.join(board.words)} -o {options.output / board.name}"
-        put_section(options.markdown, board.name, section(board, found, command), HEADER)
+        before = rows_of(options.markdown, board.name) if options.keep else []
+        put_section(options.markdown, board.name, section(board, found, command, before), HEADER)
 
 
 if __name__ == "__main__":
