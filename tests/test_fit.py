@@ -272,7 +272,7 @@ def test_a_member_is_its_fold_mapped_by_what_the_other_folds_show(tmp_path):
     assert load_checkpoint(tmp_path / "ensemble.safetensors", "damff")[1].calibration == found
 
 
-def test_calibration_matches_moments_and_no_other_map_has_a_larger_concordance():
+def test_calibration_lies_between_the_largest_concordance_and_the_smallest_error():
     rng = np.random.default_rng(0)
     reference = rng.normal(0.1, 0.2, (400, 2))
     estimate = 0.3 * reference + rng.normal(-0.2, 0.1, (400, 2))
@@ -281,12 +281,31 @@ def test_calibration_matches_moments_and_no_other_map_has_a_larger_concordance()
     found = fit_calibration([track], {"a": estimate})
     mapped = found(estimate)
     np.testing.assert_allclose(mapped.mean(axis=0), reference.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(mapped.std(axis=0), reference.std(axis=0), atol=1e-6)
     for d in range(2):
-        best = audmetric.concordance_cc(reference[:, d], mapped[:, d])
-        for slope, offset in [(0.9, 0), (1.1, 0), (1, 0.02), (1, -0.02)]:
-            other = slope * (mapped[:, d] - mapped[:, d].mean()) + mapped[:, d].mean() + offset
-            assert audmetric.concordance_cc(reference[:, d], other) < best
+        r = audmetric.pearson_cc(reference[:, d], mapped[:, d])
+        assert mapped[:, d].std() == pytest.approx(np.sqrt(r) * reference[:, d].std(), rel=1e-5)
+        shape = (mapped[:, d] - mapped[:, d].mean()) / mapped[:, d].std() * reference[:, d].std()
+        widest, middle, narrowest = (
+            reference[:, d].mean() + width * shape for width in (1, np.sqrt(r), r)
+        )
+        np.testing.assert_allclose(mapped[:, d], middle, atol=1e-6)
+        concordance = [
+            audmetric.concordance_cc(reference[:, d], x) for x in (widest, middle, narrowest)
+        ]
+        error = [
+            audmetric.mean_squared_error(reference[:, d], x) for x in (widest, middle, narrowest)
+        ]
+        assert concordance == sorted(concordance, reverse=True)
+        assert error == sorted(error, reverse=True)
+        for offset in (0.02, -0.02):
+            assert audmetric.concordance_cc(reference[:, d], middle + offset) < concordance[1]
+
+
+def test_calibration_of_a_model_that_hears_nothing_keeps_half_of_the_spread():
+    reference = np.array([[0.5, 0.5], [-0.5, -0.5]] * 8, np.float32)
+    track = LabelledTrack("a", np.zeros((16, 1, 1)), reference, np.ones(16, bool))
+    found = fit_calibration([track], {"a": -0.2 * reference.astype(float)})
+    np.testing.assert_allclose(found.slope, 2.5)
 
 
 def test_calibration_weighs_recordings_alike_and_survives_what_cannot_be_matched():

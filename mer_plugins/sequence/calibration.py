@@ -1,9 +1,11 @@
 """Level and spread of a model's output, set by what it predicted for recordings it never heard.
 
 Augmentation, dropout and labels of several kinds leave a network's output wider or narrower than
-listeners' ratings. The linear map that gives it their mean and standard deviation is the one with
-the largest concordance of all (for a given correlation r it reaches r; Lin 1989), and it moves no
-recording past another.
+listeners' ratings. Of all linear maps, the one that gives it their mean and standard deviation has
+the largest concordance, r (Lin 1989), and the one to r times that deviation the smallest squared
+error. The first states extremes that the model cannot know, the second flattens its curves. The map
+here lies between, at sqrt(r) times the deviation: with r = 0.65, concordance is 0.65, 0.635 and
+0.594 in this order of width, and R2 0.30, 0.40 and 0.42. No map moves a recording past another.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 
 _CONSTANT = 1e-9
+# However poor a model, its curves keep half of the labels' spread.
+_LEAST_R = 0.25
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Calibration:
 
 
 def fit_calibration(tracks: Sequence[LabelledTrack], estimates: Mapping[str, Array]) -> Calibration:
-    """Match mean and standard deviation of the labels, each recording weighing the same.
+    """Match the labels' mean, and sqrt(r) of their deviation, each recording weighing the same.
 
     Parameters
     ----------
@@ -61,9 +65,12 @@ def fit_calibration(tracks: Sequence[LabelledTrack], estimates: Mapping[str, Arr
     estimate = np.concatenate([estimates[t.name][t.mask] for t in labelled])
     weights = np.concatenate([np.full(t.mask.sum(), 1 / t.mask.sum()) for t in labelled])
     (mean_r, std_r), (mean_e, std_e) = _moments(reference, weights), _moments(estimate, weights)
+    together = np.average((reference - mean_r) * (estimate - mean_e), axis=0, weights=weights)
     # Rounding gives a constant a deviation, too; labels that never vary set no spread.
     varies = (std_e > _CONSTANT) & (std_r > _CONSTANT)
-    slope = np.where(varies, std_r / np.where(varies, std_e, 1), 1.0)
+    r = together / np.where(varies, std_r * std_e, 1)
+    spread = std_r * np.sqrt(r.clip(_LEAST_R, 1))
+    slope = np.where(varies, spread / np.where(varies, std_e, 1), 1.0)
     offset = mean_r - slope * mean_e
     return Calibration(_pair(slope), _pair(offset))
 
