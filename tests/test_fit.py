@@ -351,8 +351,11 @@ def test_folds_go_on_from_the_folds_of_another_run(tmp_path):
     short = replace(RECIPE, epochs=1)
     fit_folds(replace(plan(short), start=tmp_path / "first"), data, folds, tmp_path / "second")
     settings = json.loads((tmp_path / "second" / "config.json").read_text())["settings"]
-    digest = hashlib.sha256((tmp_path / "first" / "ensemble.safetensors").read_bytes())
+    digest = hashlib.sha256((tmp_path / "first" / "config.json").read_bytes())
     assert settings["start"] == digest.hexdigest()
+    of_fold = json.loads((tmp_path / "second" / "fold-1" / "config.json").read_text())["settings"]
+    digest = hashlib.sha256((tmp_path / "first" / "fold-1" / "model.safetensors").read_bytes())
+    assert of_fold["start"] == digest.hexdigest()
     with pytest.raises(RunError, match="was trained on"):
         fit_folds(
             replace(plan(short), start=tmp_path / "first"), data, [1, 0] * 3, tmp_path / "third"

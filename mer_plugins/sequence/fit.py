@@ -232,7 +232,8 @@ def _settings(plan: Plan) -> dict[str, Any]:
 
 
 def _identity(start: Path) -> str:
-    return file_sha256(start / ENSEMBLE if start.is_dir() else start)
+    """Hash a checkpoint, or what a run was told: its folds may still be in training."""
+    return file_sha256(start / run_folder.CONFIG if start.is_dir() else start)
 
 
 class _Part:
