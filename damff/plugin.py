@@ -9,13 +9,13 @@ from mer_plugins.contracts import ExtractorInfo, ExtractorSpec, StudySpec
 
 INFO = ExtractorInfo(
     name="damff",
-    version="1.1",
+    version="1.2",
     summary="Dual attention-based multi-scale feature fusion (ISMIR 2023)",
     sample_rate=44_100,
     window_s=10.0,
     hop_s=0.5,
     min_duration_s=0.5,
-    licence="MIT (code), weights trained on DEAM, 4Q, VGMIDI (research)",
+    licence="MIT (code), CC-BY-NC-SA-4.0 (weights: DEAM, 4Q, VGMIDI; teacher MusiCNN)",
     citation=(
         "L. Zhang, X. Yang, Y. Zhang, J. Luo: Dual Attention-based Multi-scale Feature Fusion "
         "Approach for Dynamic Music Emotion Recognition. ISMIR 2023"
