@@ -78,6 +78,12 @@ def tracks(count=10, length=6, seed=0, *, labelled=True):
     return made
 
 
+def classroom_of(data, settings=TAUGHT):
+    made = Classroom(Teacher(), 4, settings)
+    made.fit(data)
+    return made
+
+
 def trainer(data, recipe=RECIPE, teacher=None):
     torch.manual_seed(0)
     net = DAMFFNet(DAMFFConfig(n_mels=16, n_frames=12, hidden=8))
@@ -100,7 +106,7 @@ def test_the_ridge_and_its_penalty_are_those_of_scikit_learn(seed, k):
 
 def test_the_teachers_values_follow_the_labels_of_the_training_songs():
     data = tracks()
-    classroom = Classroom(Teacher(), data, 4, TAUGHT)
+    classroom = classroom_of(data)
     excerpts = [Excerpt(track, 0, track.segments) for track in data]
     lesson = classroom.lesson(collate(excerpts, 6, torch.zeros(16)), np.random.default_rng(0))
     levels = np.stack([t.labels.mean(axis=0) for t in data])
@@ -120,18 +126,18 @@ def test_labels_outside_the_mask_do_not_reach_the_ridge():
         for track in data:
             track.mask[:2] = False
             track.labels[:2] = garbage
-        return Classroom(Teacher(), data, 4, TAUGHT).coefficients
+        return classroom_of(data).coefficients
 
     torch.testing.assert_close(coefficients(0.0), coefficients(9.0), rtol=0, atol=0)
 
 
 def test_without_a_label_anywhere_there_is_nothing_to_teach():
     with pytest.raises(PluginError, match="no recording has labels in 2 segments"):
-        Classroom(Teacher(), tracks(labelled=False), 4, TAUGHT)
+        classroom_of(tracks(labelled=False))
 
 
 def test_a_pupil_that_says_what_the_teacher_says_has_no_loss():
-    classroom = Classroom(Teacher(), tracks(), 4, replace(TAUGHT, embedding_weight=0.0))
+    classroom = classroom_of(tracks(), replace(TAUGHT, embedding_weight=0.0))
     values = torch.tensor([[0.1, -0.2], [0.5, 0.3], [-0.4, 0.2]])
     lesson = Lesson(torch.tensor([0, 1, 3]), torch.zeros(3, 3), values)
     estimate = torch.full((3, 5, 2), 7.0)
@@ -143,7 +149,7 @@ def test_a_pupil_that_says_what_the_teacher_says_has_no_loss():
 
 
 def test_one_dimension_alone_is_held_against_its_own_value():
-    classroom = Classroom(Teacher(), tracks(), 4, replace(TAUGHT, embedding_weight=0.0))
+    classroom = classroom_of(tracks(), replace(TAUGHT, embedding_weight=0.0))
     values = torch.tensor([[0.1, -0.2], [0.5, 0.3], [-0.4, 0.2]])
     lesson = Lesson(torch.zeros(3, dtype=torch.long), torch.zeros(3, 3), values)
     arousal = values[:, None, 1:].expand(3, 2, 1)
@@ -173,6 +179,7 @@ def test_mixing_with_something_far_too_soft_changes_nothing():
 
 def test_mixtures_have_no_labels_and_all_others_keep_theirs():
     made = trainer(tracks(), replace(RECIPE, batch_size=10))
+    made.classroom.fit(tracks())
     excerpts = [Excerpt(track, 0, track.segments) for track in tracks()]
     batch, lesson = made._batch(excerpts)
     rated = batch.mask.any(dim=1)
@@ -244,6 +251,13 @@ def test_a_killed_run_with_a_teacher_goes_on_to_the_same_weights(tmp_path):
     whole, killed = (load_file(tmp_path / n / "model.safetensors") for n in ("whole", "killed"))
     for name, tensor in whole.items():
         assert torch.equal(tensor, killed[name]), name
+
+
+def test_a_run_that_is_over_asks_its_teacher_nothing(tmp_path):
+    first = fit(plan(), tracks(), tracks(2, seed=1), tmp_path)
+    again = plan()
+    found = fit(again, tracks(), tracks(2, seed=1), tmp_path, resume=True)
+    assert again.teacher.lengths == [] and found.scores == first.scores
 
 
 def test_another_teacher_is_another_run(tmp_path):

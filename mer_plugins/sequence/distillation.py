@@ -106,51 +106,55 @@ class Classroom(nn.Module):
     ----------
     teacher : Teacher
         The teacher.
-    tracks : sequence of LabelledTrack
-        The training data, each with what the teacher hears of it (`heard`); those with labels give
-        the ridge.
     encoding : int
         Numbers in the pupil's encoding of a segment.
     settings : Distillation
         Weights and mixing.
     floor : float
         What the pupil's log-mel adds to the power before the logarithm.
-
-    Raises
-    ------
-    PluginError
-        If no track has labels where the teacher can listen.
     """
 
     mean: Tensor
     std: Tensor
     coefficients: Tensor
+    fitted: Tensor
 
     def __init__(
-        self,
-        teacher: Teacher,
-        tracks: Sequence[LabelledTrack],
-        encoding: int,
-        settings: Distillation,
-        floor: float = 0.0,
+        self, teacher: Teacher, encoding: int, settings: Distillation, floor: float = 0.0
     ) -> None:
         super().__init__()
         self.settings, self._floor = settings, floor
         # Not a submodule: its weights are not trained and not kept.
         self._teacher = [teacher]
-        self.project = nn.Sequential(
-            nn.Linear(encoding, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, teacher.size)
-        )
-        embeddings, labels = _heard_and_rated(teacher, tracks)
-        mean, std = embeddings.mean(axis=0), embeddings.std(axis=0)
-        std = np.maximum(std, 1e-6)
+        k = teacher.size
+        self.project = nn.Sequential(nn.Linear(encoding, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, k))
+        for name, shape in {"mean": (k,), "std": (k,), "coefficients": (k + 1, 2)}.items():
+            self.register_buffer(name, torch.zeros(shape))
+        self.register_buffer("fitted", torch.tensor(False))
+
+    def fit(self, tracks: Sequence[LabelledTrack]) -> None:
+        """Measure the teacher's embeddings and fit its values; once, which its state remembers.
+
+        Parameters
+        ----------
+        tracks : sequence of LabelledTrack
+            The training data, each with what the teacher hears of it (`heard`); those with labels
+            give the ridge.
+
+        Raises
+        ------
+        PluginError
+            If no track has labels where the teacher can listen.
+        """
+        if self.fitted:
+            return
+        embeddings, labels = _heard_and_rated(self._teacher[0], tracks)
+        mean, std = embeddings.mean(axis=0), np.maximum(embeddings.std(axis=0), 1e-6)
         normal = ((embeddings - mean) / std).clip(-_FAR, _FAR)
-        for name, values in (
-            ("mean", mean),
-            ("std", std),
-            ("coefficients", ridge(normal, labels)),
-        ):
-            self.register_buffer(name, torch.tensor(values, dtype=torch.float32))
+        self.mean.copy_(torch.from_numpy(mean))
+        self.std.copy_(torch.from_numpy(std))
+        self.coefficients.copy_(torch.from_numpy(ridge(normal, labels)))
+        self.fitted.fill_(True)
 
     @property
     def span(self) -> int:

@@ -108,7 +108,7 @@ class Trainer:
         if encoded.dim() != 2:
             raise PluginError("this network does not encode segments alone, as a teacher needs it")
         floor = getattr(self.recipe.features, "floor", 0.0)
-        return Classroom(teacher, self.tracks, encoded.shape[1], settings, floor).to(self.device)
+        return Classroom(teacher, encoded.shape[1], settings, floor).to(self.device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -118,6 +118,8 @@ class Trainer:
     def epoch(self, tell: Callable[[float], None] = lambda loss: None) -> float:
         """Run one pass over the tracks; return its mean loss. `tell` hears that of each step."""
         self.model.train()
+        if self.classroom is not None:
+            self.classroom.fit(self.tracks)
         share = self.recipe.augmentation.reencoded
         order = list(draw_excerpts(self.tracks, self.recipe.excerpt, share, self.rng))
         size, losses = self.recipe.batch_size, []
