@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import librosa
 import numpy as np
 import pytest
@@ -14,12 +16,12 @@ from mer_adapters.musicnn_torch import MusiCNN, mel_filters, patches
 from mer_plugins import load_audio
 from mer_plugins.errors import CheckpointError, PluginError
 
+MODELS = Path(__file__).resolve().parents[1].parent / "shared" / "models" / "essentia"
+
 
 @pytest.fixture(scope="module")
 def published():
-    from conftest import SHARED
-
-    path = SHARED / "models" / "essentia" / "msd-musicnn-1.pb"
+    path = MODELS / "msd-musicnn-1.pb"
     if not path.is_file():
         pytest.skip("no ../shared with Essentia's model files beside the checkout")
     return path
