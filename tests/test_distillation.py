@@ -10,6 +10,7 @@ import torch
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from killed_runs import Killed, Killer
 from safetensors.torch import load_file
 from sklearn.linear_model import RidgeCV
 
@@ -19,7 +20,7 @@ from mer_plugins.cli.train import command
 from mer_plugins.errors import PluginError
 from mer_plugins.sequence.distillation import Classroom, Distillation, Lesson, mixed_with
 from mer_plugins.sequence.excerpts import Excerpt, LabelledTrack, collate
-from mer_plugins.sequence.fit import Listener, Plan, fit, fit_folds
+from mer_plugins.sequence.fit import Plan, fit, fit_folds
 from mer_plugins.sequence.logmel import LogMel, LogMelConfig
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.ridge import ridge
@@ -220,22 +221,6 @@ def test_no_number_of_the_teacher_is_trained_or_kept():
     names = {name.split(".")[0] for name, _ in made.classroom.named_parameters()}
     assert names == {"project"}
     assert not any("project" in name for name in made.average.state_dict())
-
-
-class Killed(BaseException):
-    """As a signal would end the run."""
-
-
-class Killer(Listener):
-    """Ends the run in the middle of a pass, once."""
-
-    def __init__(self, at_step):
-        self.left = at_step
-
-    def step(self, loss):
-        self.left -= 1
-        if not self.left:
-            raise Killed
 
 
 def plan(recipe=RECIPE, **settings):

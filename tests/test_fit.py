@@ -11,6 +11,7 @@ import audmetric
 import numpy as np
 import pytest
 import torch
+from killed_runs import Killed, Killer
 from safetensors.torch import load_file
 
 from damff import DAMFF
@@ -25,7 +26,7 @@ from mer_plugins.sequence.augment import Augmentation
 from mer_plugins.sequence.calibration import Calibration, fit_calibration
 from mer_plugins.sequence.checkpoint import load_checkpoint
 from mer_plugins.sequence.excerpts import LabelledTrack
-from mer_plugins.sequence.fit import Listener, Plan, fit, fit_folds
+from mer_plugins.sequence.fit import Plan, fit, fit_folds
 from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import RunError
@@ -68,22 +69,6 @@ def tracks(count=10, length=6, seed=0):
 def plan(recipe=RECIPE, **settings):
     config = TRAINING.config({"hidden": 8, "dropout": 0.2} | settings, recipe)
     return Plan("damff", TRAINING, config, recipe)
-
-
-class Killed(BaseException):
-    """As a signal would end the run."""
-
-
-class Killer(Listener):
-    """Ends the run in the middle of a pass, once."""
-
-    def __init__(self, at_step):
-        self.left = at_step
-
-    def step(self, loss):
-        self.left -= 1
-        if not self.left:
-            raise Killed
 
 
 def weights(run):

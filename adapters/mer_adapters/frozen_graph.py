@@ -27,7 +27,7 @@ _FIELDS: dict[str, list[tuple[str, int, int | str, bool]]] = {
         ("content", 4, 12, False),
         ("floats", 5, 2, True),
     ],
-    "Value": [("tensor", 8, "Tensor", False), ("f", 4, 2, False)],
+    "Value": [("tensor", 8, "Tensor", False)],
     "Attribute": [("key", 1, 9, False), ("value", 2, "Value", False)],
     "Node": [("name", 1, 9, False), ("op", 2, 9, False), ("attributes", 5, "Attribute", True)],
     "Graph": [("nodes", 1, "Node", True)],
@@ -69,7 +69,7 @@ def _array(tensor: Any, name: str) -> npt.NDArray[np.float32]:
     # One number may stand for a whole tensor of it.
     if len(values) not in (size, 1):
         raise CheckpointError(f"{name} has {len(values)} numbers: expected {size}")
-    return np.broadcast_to(values, size).reshape(shape) if shape else values.reshape(())
+    return np.broadcast_to(values, size).reshape(shape)
 
 
 def _graph_class() -> Any:

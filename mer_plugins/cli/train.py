@@ -130,7 +130,7 @@ def command(**options: Any) -> int:
       mer train --plugin damff --data clips/ --recipe deam-clips -o run/
       mer train --plugin damff --data clips/ --folds-csv songs.csv --fold 0 -o run/
       mer train --plugin damff --data clips/ --folds all --n-folds 10 -o run/
-      mer train --plugin damff --data clips/ --recipe distilled --teacher essentia-musicnn \
+      mer train --plugin damff --data clips/ --recipe distilled --teacher essentia-musicnn \\
           -t models=DIR -o run/
       mer-extract --plugin damff -p checkpoint=run/model.safetensors collection/
       mer-extract --plugin damff-ensemble -p checkpoint=run/ensemble.safetensors collection/

@@ -86,6 +86,21 @@ class Augmentation:
                 raise ValueError(f"{name} is {amount!r}: expected a number from 0 up")
 
 
+def to_power(log_mel: Tensor, floor: float) -> Tensor:
+    """Return the power of each band and frame; what the floor hides is silence."""
+    return (log_mel.exp() - floor).clamp_(min=0)
+
+
+def to_log_mel(power: Tensor, floor: float) -> Tensor:
+    """Return log-mel of power, which is overwritten."""
+    return power.add_(floor).log_()
+
+
+def power_ratio(db: Tensor) -> Tensor:
+    """Turn decibels into ratios of power."""
+    return torch.exp(db * _LN10_10)
+
+
 class Augmenter:
     """Varies batches of log-mel excerpts, each excerpt on its own.
 
@@ -127,12 +142,12 @@ class Augmenter:
 
     def _filtered(self, segments: Tensor) -> Tensor:
         floor = self.features.floor
-        power = (segments.exp() - floor).clamp_(min=0)
+        power = to_power(segments, floor)
         curve = self.gains_db(len(segments))
-        power *= torch.exp(curve * _LN10_10)[:, None, :, None]
+        power *= power_ratio(curve)[:, None, :, None]
         if self.augmentation.noise:
             power += self._noise(power)
-        return power.add_(floor).log_()
+        return to_log_mel(power, floor)
 
     def gains_db(self, b: int) -> Tensor:
         """Draw the filter of each excerpt: gain, equaliser and low-pass in dB, shape=(b, f)."""
@@ -156,7 +171,7 @@ class Augmenter:
         snr = self._uniform(*a.noise_snr_db, b, 1)
         # Mel filters have unit area: their sum weighed by width would be the power of all bins.
         ratio = power.mean(dim=(1, 3)).mean(dim=1, keepdim=True) / spectrum.mean(1, keepdim=True)
-        level = spectrum * ratio * torch.exp(-snr * _LN10_10)
+        level = spectrum * ratio * power_ratio(-snr)
         level = level * (self._uniform(0, 1, b, 1) < a.noise)
         # The power of noise in one band and frame is exponentially distributed.
         noisy = level.any(dim=1)

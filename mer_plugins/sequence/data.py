@@ -29,7 +29,7 @@ from mer_plugins.labels import (
     on_grid,
     song_ids,
 )
-from mer_plugins.sequence.excerpts import LabelledTrack, Segments
+from mer_plugins.sequence.excerpts import NOTHING_HEARD, LabelledTrack, Segments
 from mer_plugins.sequence.feature_cache import FeatureCache
 from mer_plugins.sequence.folds import DataError
 from mer_plugins.sequence.front_end import FrontEndConfig
@@ -84,7 +84,7 @@ class FeatureLoader:
     def heard(self, audio: Path) -> Segments:
         """Return what a teacher hears of a recording, shape=(t, 1, m); empty without a teacher."""
         if self._heard is None:
-            return np.zeros((0, 1, 0), np.float16)
+            return NOTHING_HEARD
         return self._heard.segments(audio)
 
     def _copy(self, audio: Path, bit_rate: int) -> Samples:

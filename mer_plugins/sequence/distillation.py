@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from mer_plugins.errors import PluginError
+from mer_plugins.sequence.augment import power_ratio, to_log_mel, to_power
 from mer_plugins.sequence.excerpts import Batch, LabelledTrack
 from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.losses import combined_loss
@@ -258,6 +259,5 @@ def mixed_with(segments: Tensor, other: Tensor, gain: Tensor, floor: float) -> T
     Sounds that have nothing to do with each other add up in power, but for the chance of their
     phases, which the teacher hears and the pupil does not.
     """
-    ratio = torch.exp(gain * (np.log(10) / 10)).view(-1, 1, 1, 1)
-    power = (segments.exp() - floor).clamp_(min=0)
-    return (power + ratio * (other.exp() - floor).clamp_(min=0) + floor).log_()
+    ratio = power_ratio(gain).view(-1, 1, 1, 1)
+    return to_log_mel(to_power(segments, floor) + ratio * to_power(other, floor), floor)

@@ -19,6 +19,10 @@ from mer_plugins.trained_on import Identity
 Segments = npt.NDArray[np.floating[Any]]
 
 
+NOTHING_HEARD: Segments = np.zeros((0, 1, 0), np.float16)
+"""What a teacher hears where there is none."""
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledTrack:
     """Features and labels of one recording on one grid.
@@ -56,7 +60,7 @@ class LabelledTrack:
     song_ids: frozenset[str] = frozenset()
     copies: tuple[Segments, ...] = ()
     identity: Identity = field(default_factory=Identity)
-    heard: Segments = field(default_factory=lambda: np.zeros((0, 1, 0), np.float16))
+    heard: Segments = field(default_factory=lambda: NOTHING_HEARD)
 
 
 class Excerpt(NamedTuple):

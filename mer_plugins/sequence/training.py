@@ -156,20 +156,18 @@ class Trainer:
         if self.recipe.has_own_loss:
             network = cast(OwnLoss, self.model)
             return network.own_loss(segments, batch.labels, batch.mask)
-        columns, encoded = list(self.dimensions), None
-        if self.classroom is None:
+        columns = list(self.dimensions)
+        taught: Tensor | float = 0.0
+        if self.classroom is None or lesson is None:
             estimate: Tensor = self.model(segments)
         else:
             encode, decode = halves(self.model)
-            encoded = rearrange(
-                encode(rearrange(segments, "b t f n -> (b t) f n")),
-                "(b t) h -> b t h",
-                b=len(segments),
-            )
+            encoded = encode(rearrange(segments, "b t f n -> (b t) f n"))
+            encoded = rearrange(encoded, "(b t) h -> b t h", b=len(segments))
             estimate = decode(encoded)
+            taught = self.classroom(encoded, estimate, lesson, columns)
         loss = combined_loss(self._losses, estimate, batch.labels[..., columns], batch.mask)
-        if self.classroom is not None and encoded is not None and lesson is not None:
-            loss = loss + self.classroom(encoded, estimate, lesson, columns)
+        loss = loss + taught
         if self.recipe.quadrant_weight:
             known = batch.quadrants[:, columns]
             weight = self.recipe.quadrant_weight
