@@ -56,6 +56,14 @@ def human_quadrant(jams: Mapping[str, Any]) -> tuple[float, float] | None:
     return None
 
 
+def corpus_within(jams: Mapping[str, Any]) -> str:
+    """Return the corpus of the first curve by people, or else of the first of their tags."""
+    for namespace in (NAMESPACE, QUADRANT_NAMESPACE):
+        for annotation in _by_people(jams, namespace):
+            return str(part(annotation, "annotation_metadata").get("corpus") or "")
+    return ""
+
+
 def _by_people(jams: Mapping[str, Any], namespace: str) -> Iterator[dict[str, Any]]:
     for annotation in jams.get("annotations") or []:
         is_wanted = isinstance(annotation, dict) and annotation.get("namespace") == namespace

@@ -80,7 +80,7 @@ def tracks(count=10, length=6, seed=0, *, labelled=True):
 
 
 def classroom_of(data, settings=TAUGHT):
-    made = Classroom(Teacher(), 4, settings)
+    made = Classroom(Teacher(), 4, [track.corpus for track in data], settings)
     made.fit(data)
     return made
 
@@ -109,7 +109,8 @@ def test_the_teachers_values_follow_the_labels_of_the_training_songs():
     data = tracks()
     classroom = classroom_of(data)
     excerpts = [Excerpt(track, 0, track.segments) for track in data]
-    lesson = classroom.lesson(collate(excerpts, 6, torch.zeros(16)), np.random.default_rng(0))
+    readings, rng = classroom.readings(data), np.random.default_rng(0)
+    lesson = classroom.lesson(collate(excerpts, 6, torch.zeros(16)), readings, rng)
     levels = np.stack([t.labels.mean(axis=0) for t in data])
     for d in range(2):
         assert np.corrcoef(lesson.values[:, d], levels[:, d])[0, 1] > 0.95

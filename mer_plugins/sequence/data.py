@@ -23,6 +23,7 @@ from mer_plugins.errors import MerError
 from mer_plugins.fingerprints import audio_digest
 from mer_plugins.jams_store import read
 from mer_plugins.labels import (
+    corpus_within,
     group_within,
     human_curve,
     human_quadrant,
@@ -174,6 +175,7 @@ def _labelled(track: Track, loader: FeatureLoader) -> LabelledTrack | None:
         mask,
         quadrant=quadrant if curve is None else None,
         group=group_within(jams),
+        corpus=corpus_within(jams),
         song_ids=song_ids(track, jams),
         copies=loader.copies(track.audio),
         identity=identity(jams, audio_digest(track.audio)),

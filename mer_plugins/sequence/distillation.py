@@ -2,18 +2,19 @@
 
 A teacher has learnt from far more music than has ever been rated over time. Its embedding of an
 excerpt is one more target beside the labels, and so are the valence and arousal that a ridge
-regression on its embeddings gives, fitted on the labelled training recordings alone. Since a
-teacher answers for any sound, a share of the excerpts is mixed with others: no listener rated the
-mixture, the teacher does (the "consistent teacher" of Beyer et al., CVPR 2022). Nothing of the
-teacher is needed at extraction.
+regression on its embeddings gives, fitted on the training recordings alone. Raters of different
+corpora read music differently, so each corpus has a regression of its own, held near what all
+share (:mod:`mer_plugins.sequence.ridge`). Since a teacher answers for any sound, a share of the
+excerpts is mixed with others: no listener rated the mixture, the teacher does (the "consistent
+teacher" of Beyer et al., CVPR 2022). Nothing of the teacher is needed at extraction.
 
 Letters: b excerpt, t segment of half a second, f row, n column, k number of an embedding,
-h number of an encoding, d dimension.
+h number of an encoding, c corpus, d dimension.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -26,12 +27,15 @@ from mer_plugins.sequence.augment import power_ratio, to_log_mel, to_power
 from mer_plugins.sequence.excerpts import Batch, LabelledTrack
 from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.losses import combined_loss
-from mer_plugins.sequence.ridge import Array, ridge
+from mer_plugins.sequence.ridge import Array, ridge_by_corpus
 
 _HIDDEN = 256
 _FAR = 4.0
 _LISTENED_TO = 3
 _AT_ONCE = 32
+# How far from its middle a normal distribution's upper half has its mean, in deviations: what to
+# expect of a recording of which only the sign is known.
+_HALF = (2 / np.pi) ** 0.5
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,8 @@ class Classroom(nn.Module):
         The teacher.
     encoding : int
         Numbers in the pupil's encoding of a segment.
+    corpora : iterable of str
+        Those of the training data.
     settings : Distillation
         Weights and mixing.
     floor : float
@@ -121,15 +127,22 @@ class Classroom(nn.Module):
     fitted: Tensor
 
     def __init__(
-        self, teacher: Teacher, encoding: int, settings: Distillation, floor: float = 0.0
+        self,
+        teacher: Teacher,
+        encoding: int,
+        corpora: Iterable[str],
+        settings: Distillation,
+        floor: float = 0.0,
     ) -> None:
         super().__init__()
         self.settings, self._floor = settings, floor
+        self._number = {name: c for c, name in enumerate(sorted(set(corpora)))}
         # Not a submodule: its weights are not trained and not kept.
         self._teacher = [teacher]
         k = teacher.size
         self.project = nn.Sequential(nn.Linear(encoding, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, k))
-        for name, shape in {"mean": (k,), "std": (k,), "coefficients": (k + 1, 2)}.items():
+        shapes = {"mean": (k,), "std": (k,), "coefficients": (len(self._number), k + 1, 2)}
+        for name, shape in shapes.items():
             self.register_buffer(name, torch.zeros(shape))
         self.register_buffer("fitted", torch.tensor(False))
 
@@ -139,8 +152,8 @@ class Classroom(nn.Module):
         Parameters
         ----------
         tracks : sequence of LabelledTrack
-            The training data, each with what the teacher hears of it (`heard`); those with labels
-            give the ridge.
+            The training data, each with what the teacher hears of it (`heard`). A quadrant counts
+            as a label, on the scale of the others.
 
         Raises
         ------
@@ -149,12 +162,14 @@ class Classroom(nn.Module):
         """
         if self.fitted:
             return
-        embeddings, labels = _heard_and_rated(self._teacher[0], tracks)
+        embeddings, labels, of = _heard_and_rated(self._teacher[0], tracks)
         mean, std = embeddings.mean(axis=0), np.maximum(embeddings.std(axis=0), 1e-6)
         normal = ((embeddings - mean) / std).clip(-_FAR, _FAR)
         self.mean.copy_(torch.from_numpy(mean))
         self.std.copy_(torch.from_numpy(std))
-        self.coefficients.copy_(torch.from_numpy(ridge(normal, labels)))
+        corpora = np.array([self._number[track.corpus] for track in of])
+        coefficients = ridge_by_corpus(normal, labels, corpora, len(self._number))
+        self.coefficients.copy_(torch.from_numpy(coefficients))
         self.fitted.fill_(True)
 
     @property
@@ -162,8 +177,18 @@ class Classroom(nn.Module):
         """Segments that one embedding is of."""
         return self._teacher[0].span
 
-    def mixed(self, batch: Batch, rng: np.random.Generator) -> Batch:
-        """Mix a share of the excerpts with others of the batch; nobody has rated these."""
+    def readings(self, tracks: Iterable[LabelledTrack]) -> Tensor:
+        """Return the corpus as whose raters the teacher is to rate each, (b, c), 1 or 0."""
+        numbers = torch.tensor([self._number[track.corpus] for track in tracks])
+        return nn.functional.one_hot(numbers, len(self._number)).float()
+
+    def mixed(
+        self, batch: Batch, readings: Tensor, rng: np.random.Generator
+    ) -> tuple[Batch, Tensor]:
+        """Mix a share of the excerpts with others of the batch, and their readings, half and half.
+
+        Nobody has rated these.
+        """
         b = len(batch.mask)
         chosen = torch.from_numpy(rng.random(b) < self.settings.mixed)
         partner = torch.from_numpy(rng.permutation(b))[chosen]
@@ -173,15 +198,18 @@ class Classroom(nn.Module):
         segments[chosen] = mixed_with(batch.segments[chosen], other, gain, self._floor)
         heard[chosen] += batch.heard[partner] * 10 ** (gain / 20).view(-1, 1, 1, 1)
         rated = (~chosen).float()[:, None]
-        return batch._replace(
+        mixture = batch._replace(
             segments=segments,
             heard=heard,
             mask=batch.mask * rated,
             quadrants=batch.quadrants * rated,
         )
+        blended = readings.clone()
+        blended[chosen] = (readings[chosen] + readings[partner]) / 2
+        return mixture, blended
 
     @torch.no_grad()
-    def lesson(self, batch: Batch, rng: np.random.Generator) -> Lesson:
+    def lesson(self, batch: Batch, readings: Tensor, rng: np.random.Generator) -> Lesson:
         """Let the teacher listen to `span` segments of each excerpt, wherever it has music."""
         places = (batch.present.sum(dim=1) - self.span + 1).clamp(min=1)
         start = (torch.from_numpy(rng.random(len(places))) * places).long()
@@ -192,7 +220,9 @@ class Classroom(nn.Module):
         teacher = self._teacher[0]
         embedding = torch.cat([teacher(part) for part in torch.split(torch.stack(parts), _AT_ONCE)])
         normal = ((embedding.to(self.mean) - self.mean) / self.std).clamp(-_FAR, _FAR)
-        values = normal @ self.coefficients[:-1] + self.coefficients[-1]
+        slopes, constants = self.coefficients[:, :-1], self.coefficients[:, -1]
+        read = torch.einsum("bk,ckd->bcd", normal, slopes) + constants
+        values = (readings.to(read)[..., None] * read).sum(dim=1)
         return Lesson(start.to(self.mean.device), normal, values)
 
     def forward(
@@ -221,34 +251,42 @@ class Classroom(nn.Module):
         return inside[..., None] / self.span
 
 
-def _heard_and_rated(teacher: Teacher, tracks: Sequence[LabelledTrack]) -> tuple[Array, Array]:
-    """Return the mean embedding of each labelled track at a few places, and the mean label."""
-    parts, labels = [], []
+def _heard_and_rated(
+    teacher: Teacher, tracks: Sequence[LabelledTrack]
+) -> tuple[Array, Array, list[LabelledTrack]]:
+    """Return the mean embedding of each track at a few places, its label, and the tracks."""
+    parts, labels, of = [], [], []
     for track, places in _listened_to(teacher, tracks):
         parts.append(np.stack([track.heard[p : p + teacher.span].ravel() for p in places]))
-        of = np.concatenate([np.arange(p, p + teacher.span) for p in places])
-        labels.append(track.labels[of][track.mask[of]].mean(axis=0))
-    if not parts:
+        inside = np.concatenate([np.arange(p, p + teacher.span) for p in places])
+        rated = track.labels[inside][track.mask[inside]]
+        labels.append(rated.mean(axis=0) if len(rated) else np.full(2, np.nan))
+        of.append(track)
+    rated = np.array([track.quadrant is None for track in of])
+    if not rated.any():
         raise PluginError(
             f"no recording has labels in {teacher.span} segments one after the other, which the "
             "teacher needs"
         )
     with torch.no_grad():
         embeddings = [teacher(torch.from_numpy(part.astype(np.float32))).mean(0) for part in parts]
-    return (
-        torch.stack(embeddings).cpu().numpy().astype(np.float64),
-        np.stack(labels).astype(np.float64),
-    )
+    values = np.stack(labels).astype(np.float64)
+    level, spread = values[rated].mean(axis=0), values[rated].std(axis=0)
+    signs = np.array([track.quadrant or (0, 0) for track in of])
+    values = np.where(rated[:, None], values, level + _HALF * spread * signs)
+    return torch.stack(embeddings).cpu().numpy().astype(np.float64), values, of
 
 
 def _listened_to(
     teacher: Teacher, tracks: Sequence[LabelledTrack]
 ) -> Iterator[tuple[LabelledTrack, list[int]]]:
+    """Yield the tracks that have a quadrant, or labels where the teacher can listen, and where."""
     for track in tracks:
         last = len(track.mask) - teacher.span
         if last >= 0 and len(track.heard) == len(track.mask):
             places = sorted({int(p) for p in np.linspace(0, last, _LISTENED_TO)})
-            places = [p for p in places if track.mask[p : p + teacher.span].any()]
+            if track.quadrant is None:
+                places = [p for p in places if track.mask[p : p + teacher.span].any()]
             if places:
                 yield track, places
 

@@ -41,6 +41,8 @@ class LabelledTrack:
         For recordings that only have one of Russell's quadrants: the signs of valence and arousal.
     group : str
         Artist, series or whatever must not be trained on and tested at once.
+    corpus : str
+        Of the annotation that counts: raters of different corpora read music differently.
     song_ids : frozenset of str
         Names that a table of folds may call it by.
     copies : tuple of np.ndarray, each shape=(t, f, n)
@@ -57,6 +59,7 @@ class LabelledTrack:
     mask: npt.NDArray[np.bool_]
     quadrant: tuple[float, float] | None = None
     group: str = ""
+    corpus: str = ""
     song_ids: frozenset[str] = frozenset()
     copies: tuple[Segments, ...] = ()
     identity: Identity = field(default_factory=Identity)

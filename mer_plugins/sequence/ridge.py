@@ -2,7 +2,7 @@
 
 Golub, Heath and Wahba 1979; scikit-learn's ``RidgeCV`` is the same, and the tests' oracle.
 
-Letters: s row (a song), k feature, d dimension.
+Letters: s row (a song), k feature, c corpus, d dimension.
 """
 
 from __future__ import annotations
@@ -34,6 +34,44 @@ def ridge(embeddings: Array, labels: Array) -> Array:
     coefficients = vt.T @ (projected * (singular / (singular**2 + best))[:, None])
     fitted: Array = np.vstack([coefficients, level - centre @ coefficients])
     return fitted
+
+
+def ridge_by_corpus(
+    embeddings: Array, labels: Array, corpora: npt.NDArray[np.int_], count: int
+) -> Array:
+    """Fit a regression for each corpus: one that all share, plus one of its own.
+
+    Both parts bear the same penalty, so corpora that agree share their songs, and one that reads
+    music differently goes its own way (Evgeniou and Pontil, KDD 2004; Daumé, ACL 2007). Each
+    corpus's level is its own and bears none.
+
+    Parameters
+    ----------
+    embeddings, labels : np.ndarray, shape=(s, k), (s, d)
+    corpora : np.ndarray, shape=(s,)
+        Number of each row's corpus.
+    count : int
+        How many there are; one without a row has the shared part, at the level of all rows.
+
+    Returns
+    -------
+    np.ndarray, shape=(c, k + 1, d)
+        As :func:`ridge` gives them.
+    """
+    centre = np.tile(embeddings.mean(axis=0), (count, 1))
+    level = np.tile(labels.mean(axis=0), (count, 1))
+    for c in np.unique(corpora):
+        centre[c], level[c] = (
+            embeddings[corpora == c].mean(axis=0),
+            labels[corpora == c].mean(axis=0),
+        )
+    x = embeddings - centre[corpora]
+    own = [x * (corpora == c)[:, None] for c in range(count)]
+    fitted = ridge(np.hstack([x, *own]), labels - level[corpora])
+    shared, *differences = np.split(fitted[:-1], count + 1)
+    slopes = shared + np.stack(differences)
+    constants = fitted[-1] + level - np.einsum("ck,ckd->cd", centre, slopes)
+    return np.concatenate([slopes, constants[:, None]], axis=1)
 
 
 def _left_out(u: Array, singular: Array, projected: Array, labels: Array, alpha: float) -> float:

@@ -108,7 +108,8 @@ class Trainer:
         if encoded.dim() != 2:
             raise PluginError("this network does not encode segments alone, as a teacher needs it")
         floor = getattr(self.recipe.features, "floor", 0.0)
-        return Classroom(teacher, encoded.shape[1], settings, floor).to(self.device)
+        corpora = {track.corpus for track in self.tracks}
+        return Classroom(teacher, encoded.shape[1], corpora, settings, floor).to(self.device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -146,8 +147,9 @@ class Trainer:
         batch = collate(excerpts, longest, self.normaliser.mean)
         lesson = None
         if self.classroom is not None:
-            batch = self.classroom.mixed(batch, self.rng)
-            lesson = self.classroom.lesson(batch, self.rng)
+            readings = self.classroom.readings(e.track for e in excerpts)
+            batch, readings = self.classroom.mixed(batch, readings, self.rng)
+            lesson = self.classroom.lesson(batch, readings, self.rng)
         segments, mask = self.augment(batch.segments, batch.mask)
         batch = batch._replace(segments=segments, mask=mask)
         return Batch(*(tensor.to(self.device) for tensor in batch)), lesson
