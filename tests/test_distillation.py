@@ -23,7 +23,7 @@ from mer_plugins.sequence.excerpts import Excerpt, LabelledTrack, collate
 from mer_plugins.sequence.fit import Plan, fit, fit_folds
 from mer_plugins.sequence.logmel import LogMel, LogMelConfig
 from mer_plugins.sequence.recipe import Recipe
-from mer_plugins.sequence.ridge import ridge
+from mer_plugins.sequence.ridge import ridge, ridge_by_corpus
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.training import Trainer
 from mer_plugins.sequence.waveform import WaveformConfig
@@ -105,12 +105,57 @@ def test_the_ridge_and_its_penalty_are_those_of_scikit_learn(seed, k):
     np.testing.assert_allclose(found[-1], theirs.intercept_, atol=1e-8)
 
 
+def songs(count, slope, seed):
+    """Embeddings of four numbers and one value, which follows the first of them."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((count, 4))
+    return x, slope * x[:, :1] + 0.1 * rng.standard_normal((count, 1))
+
+
+def rated(coefficients, x):
+    return x @ coefficients[:-1] + coefficients[-1]
+
+
+@given(st.integers(0, 1000))
+def test_a_ridge_of_one_corpus_is_scikit_learns_with_half_of_the_penalty(seed):
+    x, y = songs(40, 0.5, seed)
+    (found,) = ridge_by_corpus(x, y, np.zeros(40, int), 1)
+    theirs = RidgeCV(np.logspace(0, 5, 21) / 2).fit(x, y)
+    np.testing.assert_allclose(rated(found, x), theirs.predict(x).reshape(-1, 1), atol=1e-8)
+
+
+def test_corpora_that_disagree_each_go_their_own_way():
+    pairs = [songs(200, 1.0, 0), songs(200, -1.0, 1)]
+    x, y = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+    found = ridge_by_corpus(x, y + np.repeat([0, 5], 200)[:, None], np.repeat([0, 1], 200), 2)
+    new, _ = songs(50, 1.0, 2)
+    for corpus, (slope, level) in enumerate([(1, 0), (-1, 5)]):
+        expected = slope * new[:, :1] + level
+        np.testing.assert_allclose(rated(found[corpus], new), expected, atol=0.15)
+
+
+def test_a_small_corpus_learns_from_a_large_one_that_reads_alike():
+    (x, y), (few, few_y) = songs(400, 1.0, 0), songs(4, 1.0, 1)
+    corpora = np.repeat([0, 1], [400, 4])
+    found = ridge_by_corpus(np.vstack([x, few]), np.vstack([y, few_y]), corpora, 2)[1]
+    alone = ridge(few, few_y)
+    new, _ = songs(200, 1.0, 2)
+    errors = [np.abs(rated(made, new) - new[:, :1]).mean() for made in (found, alone)]
+    assert errors[0] < errors[1] / 2
+
+
+def test_a_corpus_without_a_song_reads_as_all_do():
+    x, y = songs(100, 1.0, 0)
+    found = ridge_by_corpus(x, y, np.zeros(100, int), 2)
+    # The other's own part takes half of the slope; nothing is known of this one's.
+    assert found[1, 0, 0] == pytest.approx(found[0, 0, 0] / 2)
+    assert rated(found[1], x.mean(axis=0)[None])[0, 0] == pytest.approx(float(y.mean()))
+
+
 def test_the_teachers_values_follow_the_labels_of_the_training_songs():
     data = tracks()
     classroom = classroom_of(data)
-    excerpts = [Excerpt(track, 0, track.segments) for track in data]
-    readings, rng = classroom.readings(data), np.random.default_rng(0)
-    lesson = classroom.lesson(collate(excerpts, 6, torch.zeros(16)), readings, rng)
+    lesson = lesson_of(classroom, data)
     levels = np.stack([t.labels.mean(axis=0) for t in data])
     for d in range(2):
         assert np.corrcoef(lesson.values[:, d], levels[:, d])[0, 1] > 0.95
@@ -131,6 +176,58 @@ def test_labels_outside_the_mask_do_not_reach_the_ridge():
         return classroom_of(data).coefficients
 
     torch.testing.assert_close(coefficients(0.0), coefficients(9.0), rtol=0, atol=0)
+
+
+def quadrants(data, corpus="quadrants"):
+    """The same songs, of which only the signs are known, by another corpus."""
+    return [
+        replace(
+            track,
+            labels=np.zeros_like(track.labels),
+            mask=np.zeros_like(track.mask),
+            quadrant=tuple(np.where(track.labels[0] > 0, 1.0, -1.0)),
+            corpus=corpus,
+        )
+        for track in data
+    ]
+
+
+def lesson_of(classroom, data):
+    excerpts = [Excerpt(track, 0, track.segments) for track in data]
+    batch = collate(excerpts, 6, torch.zeros(16))
+    return classroom.lesson(batch, classroom.readings(data), np.random.default_rng(0))
+
+
+def test_a_song_is_rated_as_the_raters_of_its_corpus_would():
+    rated = [replace(track, corpus="curves") for track in tracks()]
+    # Their raters hear the opposite.
+    turned = [replace(t, labels=-t.labels, corpus="turned") for t in tracks(seed=1)]
+    values = lesson_of(classroom_of(rated + turned), rated + turned).values
+    levels = np.concatenate([np.stack([t.labels.mean(axis=0) for t in d]) for d in (rated, turned)])
+    for d in range(2):
+        assert np.corrcoef(values[:, d], levels[:, d])[0, 1] > 0.95
+
+
+def test_quadrants_are_rated_on_the_scale_of_the_curves():
+    curves = [replace(track, corpus="curves") for track in tracks(40)]
+    signs = quadrants(tracks(40, seed=1))
+    values = lesson_of(classroom_of(curves + signs), signs).values.numpy()
+    for d in range(2):
+        wanted = np.array([t.quadrant[d] for t in signs])
+        assert ((values[:, d] > 0) == (wanted > 0)).mean() > 0.9
+    wider = [replace(track, labels=2 * track.labels) for track in curves]
+    doubled = lesson_of(classroom_of(wider + signs), signs).values.numpy()
+    np.testing.assert_allclose(doubled, 2 * values, atol=0.02)
+
+
+def test_a_mixture_is_rated_half_as_either_corpus_would():
+    data = [replace(track, corpus=name) for name in "ab" for track in tracks()]
+    made = classroom_of(data, replace(TAUGHT, mixed=1.0))
+    excerpts = [Excerpt(track, 0, track.segments) for track in data]
+    batch = collate(excerpts, 6, torch.zeros(16))
+    _, blended = made.mixed(batch, made.readings(data), np.random.default_rng(0))
+    assert blended.sum(dim=1).tolist() == [1.0] * len(data)
+    assert set(blended.flatten().tolist()) == {0.0, 0.5, 1.0}
 
 
 def test_without_a_label_anywhere_there_is_nothing_to_teach():
@@ -302,6 +399,7 @@ def test_mixtures_need_log_mel():
     [
         (["--recipe", "distilled"], "expected --teacher NAME"),
         (["--recipe", "robust", "--teacher", "essentia-musicnn"], "learns from none"),
+        (["--recipe", "robust", "-t", "models=x"], "learns from no teacher"),
         (["--recipe", "distilled", "--teacher", "damff"], "'damff' cannot teach"),
         (["--folds", "0,x"], "expected all, or numbers such as 0,2"),
     ],

@@ -211,6 +211,8 @@ def _teacher(options: dict[str, Any], recipe: Recipe) -> Teacher | None:
         expected = "expected --teacher NAME" if wanted else "learns from none"
         raise click.UsageError(f"--teacher is {name}: recipe {options['recipe']!r}: {expected}")
     if not name:
+        if options["teacher_parameters"]:
+            raise click.UsageError(f"-t: recipe {options['recipe']!r} learns from no teacher")
         return None
     spec = plugin_host().extractors.get(name)
     if not spec.teacher:
