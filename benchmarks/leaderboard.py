@@ -8,8 +8,9 @@ of boards that are not asked for stay. On none is a system scored on songs, arti
 it was trained on: on ``deam`` damff is the bundled model and only songs of fold 0 count; elsewhere
 ``--folds RUN`` holds damff's curves, each by a model that had not heard the song, such as
 held_out.py writes; a run of ``--years`` was trained with a table whose one fold is a year, and is
-scored on it. ``--keep`` keeps the rows of systems that are not evaluated again, which is right
-where neither they nor the songs have changed.
+scored on it. ``--results`` adds the systems of an evaluation of the very same songs that was made
+elsewhere, such as that of ``mer reproduce table2``. ``--keep`` keeps the rows of systems that are
+not evaluated again, which is right where neither they nor the songs have changed.
 """
 
 from __future__ import annotations
@@ -54,11 +55,15 @@ TITLES = {"ccc": "CCC", "pcc": "r", "r2": "R2"}
 
 def boards(options: argparse.Namespace) -> Iterator[Board]:
     """Yield the boards for which there is data, each with what is to be read for it alone."""
-    read = [text.partition("=") for text in options.estimates]
     for board in _boards(options):
-        paths = [path for name, _, path in read if name == board.name]
+        paths = paths_of(options.estimates, board.name)
         words = tuple(word for path in paths for word in ("--estimates", path))
         yield replace(board, words=(*board.words, *words))
+
+
+def paths_of(named: list[str], board: str) -> list[str]:
+    """Return the paths that are given as BOARD=PATH for this board."""
+    return [path for name, _, path in (text.partition("=") for text in named) if name == board]
 
 
 def _boards(options: argparse.Namespace) -> Iterator[Board]:
@@ -103,9 +108,25 @@ def evaluate(board: Board, folder: Path) -> dict:
     return json.loads((target / "results.json").read_text())
 
 
-def section(board: Board, results: dict, command: str, before: list[list[str]]) -> str:
+def added(paths: list[str], songs: int) -> Iterator[dict]:
+    """Yield the systems of other evaluations, those of a study by plugin and recipe."""
+    for path in paths:
+        results = json.loads(Path(path).read_text(encoding="utf-8"))
+        if results["reference"]["songs"] != songs:
+            raise SystemExit(f"{path}: of {results['reference']['songs']} songs: expected {songs}")
+        rows = results.get("study", {}).get("rows", {})
+        for system in results["systems"]:
+            if found := rows.get(system["name"]):
+                system = system | {"name": f"{found['plugin']} ({found['recipe']})"}
+            yield system
+
+
+def section(
+    board: Board, results: dict, command: str, before: list[list[str]], more: list[str]
+) -> str:
     """Return a board as a section of the page, with those rows `before` that it has not."""
-    rows = [row(board, system) for system in results["systems"]]
+    systems = [*results["systems"], *added(more, results["reference"]["songs"])]
+    rows = [row(board, system) for system in systems]
     heads = list(rows[0])
     named = {r["system"] for r in rows} | {"system"}
     kept = [line for line in before if line[0] not in named and len(line) == len(heads)]
@@ -170,6 +191,13 @@ def main() -> None:
         help="estimates in JAMS for one board, such as vgmidi=musicnn/vgmidi",
     )
     parser.add_argument(
+        "--results",
+        action="append",
+        default=[],
+        metavar="BOARD=FILE",
+        help="results.json of the same songs, such as deam-folds=docs/results/table2.json",
+    )
+    parser.add_argument(
         "--keep", action="store_true", help="keep rows of systems that are not evaluated again"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
@@ -181,7 +209,8 @@ def main() -> None:
         found = evaluate(board, options.output)
         command = f"mer evaluate {' '.join(board.words)} -o {options.output / board.name}"
         before = rows_of(options.markdown, board.name) if options.keep else []
-        put_section(options.markdown, board.name, section(board, found, command, before), HEADER)
+        text = section(board, found, command, before, paths_of(options.results, board.name))
+        put_section(options.markdown, board.name, text, HEADER)
 
 
 if __name__ == "__main__":
