@@ -47,21 +47,24 @@ def rater_curves(jams: Mapping[str, Any]) -> dict[str, list[EmotionCurve]]:
 
 def human_quadrant(jams: Mapping[str, Any]) -> tuple[float, float] | None:
     """Return the signs of valence and arousal of the first quadrant by people; None without one."""
+    return next((signs for _, signs in _quadrants(jams)), None)
+
+
+def corpus_within(jams: Mapping[str, Any]) -> str:
+    """Return the corpus of the first curve by people, or else of their first quadrant."""
+    annotations = [*_by_people(jams, NAMESPACE), *(found for found, _ in _quadrants(jams))]
+    if not annotations:
+        return ""
+    return str(part(annotations[0], "annotation_metadata").get("corpus") or "")
+
+
+def _quadrants(jams: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], tuple[float, float]]]:
     for annotation in _by_people(jams, QUADRANT_NAMESPACE):
         data = annotation.get("data")
         for observation in data if isinstance(data, list) else []:
             value = observation.get("value") if isinstance(observation, dict) else None
             if isinstance(value, str) and value in QUADRANTS:
-                return QUADRANTS[value]
-    return None
-
-
-def corpus_within(jams: Mapping[str, Any]) -> str:
-    """Return the corpus of the first curve by people, or else of the first of their tags."""
-    for namespace in (NAMESPACE, QUADRANT_NAMESPACE):
-        for annotation in _by_people(jams, namespace):
-            return str(part(annotation, "annotation_metadata").get("corpus") or "")
-    return ""
+                yield annotation, QUADRANTS[value]
 
 
 def _by_people(jams: Mapping[str, Any], namespace: str) -> Iterator[dict[str, Any]]:

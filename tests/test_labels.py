@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mer_plugins.labels import human_curve, human_quadrant, rater_curves
+from mer_plugins.labels import corpus_within, human_curve, human_quadrant, rater_curves
 
 
 def annotation(value, source="", tools="", namespace="mood_thayer", annotator=None, **sandbox):
@@ -53,6 +53,20 @@ def test_quadrants_by_programs_are_no_labels():
     editor = annotation("Q3", "expert human", namespace="tag_open")
     assert human_quadrant({"annotations": [tagger, editor]}) == (-1, -1)
     assert human_quadrant({"annotations": [tagger]}) is None
+
+
+def test_the_corpus_is_that_of_the_annotation_that_counts():
+    def of(corpus, found):
+        return found | {"annotation_metadata": {**found["annotation_metadata"], "corpus": corpus}}
+
+    program = of("no", annotation([0.9, 0.9], "program"))
+    genre = of("genres", annotation("Rock", "expert human", namespace="tag_open"))
+    quadrant = of("4Q", annotation("Q3", "expert human", namespace="tag_open"))
+    curve = of("DEAM", annotation([0.1, 0.2], "crowdsource"))
+    assert corpus_within({"annotations": [program, genre, quadrant, curve]}) == "DEAM"
+    assert corpus_within({"annotations": [program, genre, quadrant]}) == "4Q"
+    assert corpus_within({"annotations": [program, genre]}) == ""
+    assert corpus_within({"annotations": [annotation([0, 0], "crowdsource")]}) == ""
 
 
 def test_raters_have_an_id_and_are_grouped():
