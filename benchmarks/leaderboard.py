@@ -125,8 +125,8 @@ def section(
     board: Board, results: dict, command: str, before: list[list[str]], more: list[str]
 ) -> str:
     """Return a board as a section of the page, with those rows `before` that it has not."""
-    systems = [*results["systems"], *added(more, results["reference"]["songs"])]
-    rows = [row(board, system) for system in systems]
+    elsewhere = list(added(more, results["reference"]["songs"]))
+    rows = [row(board, system) for system in [*results["systems"], *elsewhere]]
     heads = list(rows[0])
     named = {r["system"] for r in rows} | {"system"}
     kept = [line for line in before if line[0] not in named and len(line) == len(heads)]
@@ -134,6 +134,9 @@ def section(
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *cells]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     songs = f"{results['reference']['songs']} songs."
+    if elsewhere:
+        names = ", ".join(system["name"] for system in elsewhere)
+        songs += f" From {', '.join(Path(path).name for path in more)}, of the same songs: {names}."
     if kept:
         songs += f" Evaluated before, unchanged since: {', '.join(line[0] for line in kept)}."
     return f"## {board.title}\n\n{songs}\n\n{table}\n\n```\n{command}\n```"
