@@ -223,6 +223,14 @@ def test_embeddings_that_are_missing_need_the_model_file(collection):
     assert "msd-musicnn-1.pb: no such model file" in done.output
 
 
+def test_a_missing_scikit_learn_is_told_before_any_feature_is_computed(collection, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    (collection / "cache.npz").unlink()
+    done = CliRunner().invoke(command, fit_command(collection))
+    assert done.exit_code == 1
+    assert done.output == "Error: fitting needs scikit-learn: pip install scikit-learn\n"
+
+
 def test_its_help_needs_none_of_the_heavy_libraries():
     code = (
         "import sys, mer_adapters.fit_ridge; "

@@ -25,6 +25,7 @@ from mer_adapters.musicnn_files import BACKBONE_FILES, BACKBONE_PAGE, find_model
 from mer_adapters.ridge import RidgeHead, save_ridge
 from mer_adapters.ridge_fitting import FeaturedSong, cross_validate, fit_songs, levels, song_scores
 from mer_plugins.errors import MerError
+from mer_plugins.extras import is_installed
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,9 @@ def command(
     """
     from mer_plugins.sequence.folds import read_folds
 
+    # Told now, not after an hour of features.
+    if not is_installed("sklearn"):
+        raise click.ClickException("fitting needs scikit-learn: pip install scikit-learn")
     source = SOURCES[plugin]
     extract = source.load(models)
     try:
