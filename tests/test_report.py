@@ -154,10 +154,10 @@ def test_the_numbers_are_those_of_the_curves(collection, tmp_path):
     details = page.json(f"details-{track['id']}")["curves"]
     assert [row["label"] for row in track["curves"]] == [one["label"] for one in details]
     for row, drawn, (_, expected) in zip(track["curves"], details, written.items(), strict=True):
-        np.testing.assert_allclose(row["mean"], expected.values.mean(axis=0), atol=6e-4)
-        np.testing.assert_allclose(row["low"], expected.values.min(axis=0), atol=6e-4)
-        np.testing.assert_allclose(row["high"], expected.values.max(axis=0), atol=6e-4)
-        assert sum(row["quadrants"]) == pytest.approx(1, abs=2e-3)
+        np.testing.assert_allclose(row["mean"], expected.values.mean(axis=0), atol=1e-6)
+        np.testing.assert_allclose(row["low"], expected.values.min(axis=0), atol=1e-6)
+        np.testing.assert_allclose(row["high"], expected.values.max(axis=0), atol=1e-6)
+        assert sum(row["quadrants"]) == pytest.approx(1, abs=5e-6)
         np.testing.assert_allclose(drawn["values"], expected.values.T, atol=6e-4)
         assert (drawn["start"], drawn["hop"], drawn["times"]) == (0, 0.5, None)
     assert [one["std"] is None for one in details] == [True, False, True]

@@ -19,6 +19,8 @@ from mer_plugins.summary import summarise
 
 Picture = Callable[[Path], Spectrogram]
 _DECIMALS = 3
+# The page shows these with two decimals or in per cent: what was rounded once must not be again.
+_OF_SUMMARY = 6
 
 
 class Labels:
@@ -76,7 +78,7 @@ def details(track: ReportTrack, labels: Labels, picture: Picture | None) -> dict
 def _summary(curve: EmotionCurve) -> dict[str, Any]:
     found = summarise(curve)
     numbers = {key: getattr(found, key) for key in ("mean", "low", "high", "quadrants")}
-    return {key: rounded(value, _DECIMALS) for key, value in numbers.items()}
+    return {key: rounded(value, _OF_SUMMARY) for key, value in numbers.items()}
 
 
 def drawn(
