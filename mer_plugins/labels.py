@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -52,10 +53,9 @@ def human_quadrant(jams: Mapping[str, Any]) -> tuple[float, float] | None:
 
 def corpus_within(jams: Mapping[str, Any]) -> str:
     """Return the corpus of the first curve by people, or else of their first quadrant."""
-    annotations = [*_by_people(jams, NAMESPACE), *(found for found, _ in _quadrants(jams))]
-    if not annotations:
-        return ""
-    return str(part(annotations[0], "annotation_metadata").get("corpus") or "")
+    quadrants = (annotation for annotation, _ in _quadrants(jams))
+    first = next(chain(_by_people(jams, NAMESPACE), quadrants), {})
+    return str(part(first, "annotation_metadata").get("corpus") or "")
 
 
 def _quadrants(jams: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], tuple[float, float]]]:

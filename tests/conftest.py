@@ -66,7 +66,7 @@ def song():
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared():
     """Return the folder of real recordings and labels beside the checkout."""
     if not SHARED.is_dir():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import librosa
 import numpy as np
 import pytest
@@ -16,12 +14,10 @@ from mer_adapters.musicnn_torch import MusiCNN, mel_filters, patches
 from mer_plugins import load_audio
 from mer_plugins.errors import CheckpointError, PluginError
 
-MODELS = Path(__file__).resolve().parents[1].parent / "shared" / "models" / "essentia"
-
 
 @pytest.fixture(scope="module")
-def published():
-    path = MODELS / "msd-musicnn-1.pb"
+def published(shared):
+    path = shared / "models" / "essentia" / "msd-musicnn-1.pb"
     if not path.is_file():
         pytest.skip("no ../shared with Essentia's model files beside the checkout")
     return path

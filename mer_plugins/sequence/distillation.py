@@ -255,26 +255,25 @@ def _heard_and_rated(
     teacher: Teacher, tracks: Sequence[LabelledTrack]
 ) -> tuple[Array, Array, list[LabelledTrack]]:
     """Return the mean embedding of each track at a few places, its label, and the tracks."""
-    parts, labels, of = [], [], []
+    parts, curves, of = [], [], []
     for track, places in _listened_to(teacher, tracks):
         parts.append(np.stack([track.heard[p : p + teacher.span].ravel() for p in places]))
-        inside = np.concatenate([np.arange(p, p + teacher.span) for p in places])
-        rated = track.labels[inside][track.mask[inside]]
-        labels.append(rated.mean(axis=0) if len(rated) else np.full(2, np.nan))
+        if track.quadrant is None:
+            inside = np.concatenate([np.arange(p, p + teacher.span) for p in places])
+            curves.append(track.labels[inside][track.mask[inside]].mean(axis=0))
         of.append(track)
-    rated = np.array([track.quadrant is None for track in of])
-    if not rated.any():
+    if not curves:
         raise PluginError(
             f"no recording has labels in {teacher.span} segments one after the other, which the "
             "teacher needs"
         )
     with torch.no_grad():
         embeddings = [teacher(torch.from_numpy(part.astype(np.float32))).mean(0) for part in parts]
-    values = np.stack(labels).astype(np.float64)
-    level, spread = values[rated].mean(axis=0), values[rated].std(axis=0)
+    known = np.stack(curves).astype(np.float64)
     signs = np.array([track.quadrant or (0, 0) for track in of])
-    values = np.where(rated[:, None], values, level + _HALF * spread * signs)
-    return torch.stack(embeddings).cpu().numpy().astype(np.float64), values, of
+    labels = known.mean(axis=0) + _HALF * known.std(axis=0) * signs
+    labels[[track.quadrant is None for track in of]] = known
+    return torch.stack(embeddings).cpu().numpy().astype(np.float64), labels, of
 
 
 def _listened_to(

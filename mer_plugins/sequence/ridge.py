@@ -61,10 +61,8 @@ def ridge_by_corpus(
     centre = np.tile(embeddings.mean(axis=0), (count, 1))
     level = np.tile(labels.mean(axis=0), (count, 1))
     for c in np.unique(corpora):
-        centre[c], level[c] = (
-            embeddings[corpora == c].mean(axis=0),
-            labels[corpora == c].mean(axis=0),
-        )
+        centre[c] = embeddings[corpora == c].mean(axis=0)
+        level[c] = labels[corpora == c].mean(axis=0)
     x = embeddings - centre[corpora]
     own = [x * (corpora == c)[:, None] for c in range(count)]
     fitted = ridge(np.hstack([x, *own]), labels - level[corpora])

@@ -108,7 +108,7 @@ class Trainer:
         if encoded.dim() != 2:
             raise PluginError("this network does not encode segments alone, as a teacher needs it")
         floor = getattr(self.recipe.features, "floor", 0.0)
-        corpora = {track.corpus for track in self.tracks}
+        corpora = (track.corpus for track in self.tracks)
         return Classroom(teacher, encoded.shape[1], corpora, settings, floor).to(self.device)
 
     @property
