@@ -1,6 +1,4 @@
-"""Ridge regression in closed form, with the penalty that leaving each row out chooses.
-
-Golub, Heath and Wahba 1979; scikit-learn's ``RidgeCV`` is the same, and the tests' oracle.
+"""Values on a teacher's embeddings: ridge regression, of one corpus or of several that differ.
 
 Letters: s row (a song), k feature, c corpus, d dimension.
 """
@@ -16,24 +14,26 @@ _ALPHAS = np.logspace(0, 5, 21)
 
 
 def ridge(embeddings: Array, labels: Array) -> Array:
-    """Fit values on normalised embeddings; the penalty is chosen by leaving each one out.
+    """Fit values on normalised embeddings; the penalty is chosen by leaving each row out.
 
     Parameters
     ----------
     embeddings, labels : np.ndarray, shape=(s, k), (s, d)
+        One row gives its labels as the constants.
 
     Returns
     -------
     np.ndarray, shape=(k + 1, d)
         Coefficients, and in the last row the constants.
     """
-    centre, level = embeddings.mean(axis=0), labels.mean(axis=0)
-    u, singular, vt = np.linalg.svd(embeddings - centre, full_matrices=False)
-    projected = u.T @ (labels - level)
-    best = min(_ALPHAS, key=lambda alpha: _left_out(u, singular, projected, labels - level, alpha))
-    coefficients = vt.T @ (projected * (singular / (singular**2 + best))[:, None])
-    fitted: Array = np.vstack([coefficients, level - centre @ coefficients])
-    return fitted
+    from sklearn.linear_model import RidgeCV
+
+    if len(embeddings) == 1:
+        return np.vstack([np.zeros((embeddings.shape[1], labels.shape[1])), labels])
+    fitted = RidgeCV(_ALPHAS).fit(embeddings, labels)
+    # Of one column, scikit-learn gives a vector.
+    coefficients = fitted.coef_.reshape(labels.shape[1], -1)
+    return np.vstack([coefficients.T, fitted.intercept_])
 
 
 def ridge_by_corpus(
@@ -70,12 +70,3 @@ def ridge_by_corpus(
     slopes = shared + np.stack(differences)
     constants = fitted[-1] + level - np.einsum("ck,ckd->cd", centre, slopes)
     return np.concatenate([slopes, constants[:, None]], axis=1)
-
-
-def _left_out(u: Array, singular: Array, projected: Array, labels: Array, alpha: float) -> float:
-    """Mean squared error of each row by the fit without it (the closed form of ridge)."""
-    shrunk = singular**2 / (singular**2 + alpha)
-    leverage = (u**2) @ shrunk + 1 / len(u)
-    residual = labels - u @ (projected * shrunk[:, None])
-    kept = np.maximum(1 - leverage, 1e-9)
-    return float(np.mean((residual / kept[:, None]) ** 2))
