@@ -17,6 +17,7 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mer_adapters.featured_songs import content_name, read_songs
 from mer_adapters.fit_ridge import command
 from mer_adapters.musicnn_heads import BUNDLED, EMBEDDING_SIZE, FEATURES
 from mer_adapters.ridge import RidgeHead, file_format, load_ridge, save_ridge
@@ -174,8 +175,8 @@ def collection(tmp_path, song):
     """Labelled recordings, one without labels, one in no fold; embeddings of them all."""
     arrays, folds = {}, ["song_id,fold"]
     for n, made in enumerate(made_songs(12)):
-        path = song(tmp_path / "clips" / f"{made.name}.wav", 0.1, sample_rate=8_000)
-        arrays[made.name] = made.features.astype(np.float32)
+        path = song(tmp_path / "clips" / f"{made.name}.wav", 0.1 + n / 1000, sample_rate=8_000)
+        arrays[content_name(path)] = made.features.astype(np.float32)
         if n != 3:
             path.with_suffix(".jams").write_text(json.dumps(jams_of(made, n)))
         if n != 5:
@@ -214,6 +215,38 @@ def test_it_fits_from_embeddings_that_are_there_without_essentia(collection, mon
     head = load_ridge(collection / "a.safetensors", FEATURES, EMBEDDING_SIZE)
     assert head.training["songs"] == 10
     assert json.loads(done.output) == dict(head.training)
+
+
+def test_what_was_computed_before_an_interruption_is_kept(collection):
+    asked = []
+
+    def extract(samples):
+        asked.append(len(samples))
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return np.full((4, 2), len(samples), np.float64)
+
+    found = [str(collection / "clips")], {str(n): n % 3 for n in range(12)}
+    kept = collection / "kept.npz"
+    with pytest.raises(KeyboardInterrupt):
+        read_songs(*found, kept, 8_000, extract)
+    again = read_songs(*found, kept, 8_000, extract)
+    assert len(again) == 11 and len(asked) == 12
+    assert asked[2] == asked[3] and len({int(s.features[0, 0]) for s in again}) == 11
+
+
+def test_recordings_of_one_name_have_their_own_features(collection, song):
+    first = next((collection / "clips").glob("*.wav"))
+    other = song(collection / "other" / first.name, 0.3, sample_rate=8_000)
+    other.with_suffix(".jams").write_bytes(first.with_suffix(".jams").read_bytes())
+    songs = read_songs(
+        [str(first), str(other)],
+        {str(n): 0 for n in range(12)},
+        None,
+        8_000,
+        lambda samples: np.full((1, 1), len(samples)),
+    )
+    assert len({float(song.features[0, 0]) for song in songs}) == 2
 
 
 def test_embeddings_that_are_missing_need_the_model_file(collection):

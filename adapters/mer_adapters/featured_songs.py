@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 
 from mer_adapters.ridge_fitting import FeaturedSong, FitError
+from mer_plugins.atomic import replacing
 from mer_plugins.audio import load_audio
+from mer_plugins.cli.bar import Passing
 from mer_plugins.collection import Track, find_tracks
 from mer_plugins.curves import EmotionCurve, FloatArray
 from mer_plugins.jams_store import read
@@ -19,7 +23,13 @@ Extract = Callable[[FloatArray], FloatArray]
 
 
 class FeatureCache:
-    """Features by song in an ``.npz`` file of plain float32 arrays, one a song.
+    """Features of recordings, by their content, in an ``.npz`` file of plain float32 arrays.
+
+    Parameters
+    ----------
+    path : pathlib.Path, optional
+        The file, written when the block ends, by an error or an interruption as well; none is kept
+        unless given.
 
     Raises
     ------
@@ -29,44 +39,60 @@ class FeatureCache:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._arrays: dict[str, FloatArray] = {}
-        if path is not None and path.exists():
-            self._arrays = _arrays(path)
+        self._arrays = _arrays(path) if path is not None and path.exists() else {}
+        self._known = len(self._arrays)
 
-    def get(self, track: Track, sample_rate: int, extract: Extract) -> FloatArray:
-        """Return a track's features, shape=(m, k), computing what is not there yet."""
-        name = track.audio.stem
+    def __enter__(self) -> FeatureCache:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._path is not None and len(self._arrays) > self._known:
+            with replacing(self._path) as file:
+                np.savez(file, allow_pickle=False, **self._arrays)
+
+    def get(self, audio: Path, sample_rate: int, extract: Extract) -> FloatArray:
+        """Return a recording's features, shape=(m, k), computing what is not there yet."""
+        name = content_name(audio)
         if name not in self._arrays:
-            samples = load_audio(track.audio, sample_rate).samples
+            samples = load_audio(audio, sample_rate).samples
             self._arrays[name] = np.asarray(extract(samples), dtype=np.float32)
         return self._arrays[name]
 
-    def save(self) -> None:
-        """Write the file, if there is one to write."""
-        if self._path is not None:
-            np.savez(self._path, allow_pickle=False, **self._arrays)
+
+def content_name(audio: Path) -> str:
+    """Return the name of a recording's features: names of files repeat, contents do not."""
+    return hashlib.sha256(audio.read_bytes()).hexdigest()
 
 
 def read_songs(
     inputs: Iterable[str],
     groups: Mapping[str, int],
-    features: Callable[[Track], FloatArray],
+    features: Path | None,
+    sample_rate: int,
+    extract: Extract,
 ) -> list[FeaturedSong]:
     """Read the labelled recordings of a collection that `groups` knows.
 
     `groups` names a song by its file's stem or by one of the identifiers in its JAMS. Recordings
-    without a human ``mood_thayer`` annotation are passed over. `features` gives a track's features,
-    shape=(m, k).
+    without a human ``mood_thayer`` annotation are passed over. `extract` maps mono samples to
+    features, shape=(m, k), which the file `features` keeps.
     """
     songs = []
-    for track in find_tracks(list(inputs)):
-        found = _labels(track)
-        if found is None:
-            continue
-        labels, names = found
-        group = next((groups[name] for name in sorted(names) if name in groups), None)
-        if group is not None and len(labels):
-            songs.append(FeaturedSong(track.audio.stem, features(track), labels, group))
+    with FeatureCache(features) as cache, Passing("recordings") as passing:
+        for track in passing.over(list(find_tracks(list(inputs)))):
+            found = _labels(track)
+            if found is None:
+                continue
+            labels, names = found
+            group = next((groups[name] for name in sorted(names) if name in groups), None)
+            if group is not None and len(labels):
+                known = cache.get(track.audio, sample_rate, extract)
+                songs.append(FeaturedSong(track.audio.stem, known, labels, group))
     return songs
 
 

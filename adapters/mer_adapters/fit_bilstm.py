@@ -20,7 +20,7 @@ import click
 import numpy as np
 import torch
 
-from mer_adapters.featured_songs import FeatureCache, read_songs
+from mer_adapters.featured_songs import read_songs
 from mer_adapters.fit_ridge import SOURCES
 from mer_adapters.musicnn_backbone import patch_centres
 from mer_adapters.musicnn_bilstm import WINDOW, BiLSTMHead, PatchBiLSTM, save_bilstm
@@ -103,7 +103,8 @@ def command(
     """Train a BiLSTM on recordings with labels in JAMS, and tell how well it does.
 
     FILE of --folds-csv has the columns song_id and fold; songs of one artist belong in one fold.
-    What is computed goes to FILE.npz and is found there the next time. DIR holds MusiCNN.
+    What is computed goes to FILE.npz, if the run is stopped as well, and is found there the next
+    time. DIR holds MusiCNN.
 
     \b
     Example:
@@ -112,13 +113,8 @@ def command(
     source = SOURCES["essentia-musicnn"]
     extract = source.load(models)
     try:
-        cache = FeatureCache(features)
-        songs = read_songs(
-            inputs,
-            read_folds(folds_csv).songs,
-            lambda track: cache.get(track, source.sample_rate, extract),
-        )
-        cache.save()
+        groups = read_folds(folds_csv).songs
+        songs = read_songs(inputs, groups, features, source.sample_rate, extract)
         head = train(songs)
         training = {"songs": len(songs), "groups left out": cross_validate(songs)}
         save_bilstm(BiLSTMHead(head.network, head.normalise, training), output)

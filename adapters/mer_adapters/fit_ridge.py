@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from mer_adapters import essentia_features, librosa_features, musicnn_backbone, musicnn_heads
-from mer_adapters.featured_songs import Extract, FeatureCache, read_songs
+from mer_adapters.featured_songs import Extract, read_songs
 from mer_adapters.musicnn_files import BACKBONE_FILES, BACKBONE_PAGE, find_model
 from mer_adapters.ridge import RidgeHead, save_ridge
 from mer_adapters.ridge_fitting import FeaturedSong, cross_validate, fit_songs, levels, song_scores
@@ -110,8 +110,8 @@ def command(
     r"""Fit a ridge on recordings with labels in JAMS, and tell how well it does.
 
     FILE of --folds-csv has the columns song_id and fold; songs of one artist belong in one fold.
-    What is computed goes to FILE.npz and is found there the next time. FOLD is not fitted on. DIR
-    holds MusiCNN, for essentia-musicnn.
+    What is computed goes to FILE.npz, if the run is stopped as well, and is found there the next
+    time. FOLD is not fitted on. DIR holds MusiCNN, for essentia-musicnn.
 
     \b
     Example:
@@ -126,13 +126,8 @@ def command(
     source = SOURCES[plugin]
     extract = source.load(models)
     try:
-        cache = FeatureCache(features)
-        songs = read_songs(
-            inputs,
-            read_folds(folds_csv).songs,
-            lambda track: cache.get(track, source.sample_rate, extract),
-        )
-        cache.save()
+        groups = read_folds(folds_csv).songs
+        songs = read_songs(inputs, groups, features, source.sample_rate, extract)
         head = fit(songs, leave_out)
         save_ridge(head, output, source.features)
     except (MerError, OSError) as exc:
