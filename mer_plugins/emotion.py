@@ -10,7 +10,8 @@ shape=(n, 2), columns (valence, arousal), in [-1, 1]. A row of the reference tha
 label; the estimate holds no NaN. Statistics are float64 with ``ddof=0``.
 
 An interval lasts one hop, or until the next begins if that is sooner. The hop may be given; else it
-is the median step of the times, and for a single value the hop of the other curve. The estimate is
+is the median step of the times, for a single value the hop of the other curve, and 1 s where both
+have a single value. The estimate is
 brought onto the reference's grid: in each labelled interval of the reference it is the mean of the
 estimate over that interval, weighted by time. So a finer estimate is averaged, a coarser one held,
 and one on the same grid taken as it is; nothing is interpolated or extrapolated. Where the estimate
@@ -23,7 +24,7 @@ A curve is constant if its range is at most 1e-12. Every case is flagged for a s
 a collection.
 
 * No matched interval: every metric is nan. Only one: CCC, PCC, R2, scale and lag are nan. The song
-  is left out of per-song means.
+  is left out of per-song means; pooled and song-level scores take the one.
 * One curve constant: CCC is 0; PCC is undefined, nan, and left out of means over songs; lag is
   nan, and the scores at lag are those without.
 * Both constant: CCC is 1 if they are equal, by definition, else 0; PCC and lag as above.
@@ -174,7 +175,7 @@ def match(
     Raises
     ------
     ValueError
-        As :func:`validate`; if a hop is not positive; if each curve has one value and no hop.
+        As :func:`validate`; if a hop is not positive.
 
     Examples
     --------

@@ -13,12 +13,15 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mer_plugins.curves import UNIT_SCALE, EmotionCurve, FloatArray, Scale
 from mer_plugins.errors import JamsError
-from mer_plugins.mood import NAMESPACE, STD_KEYS, part
+from mer_plugins.mood import NAMESPACE, STD_KEYS, is_by_program, part
 
 _ROUNDING = 1e-9
+_ALIKE = 1.05
+_SHORTEST_S, _MOST_PIECES = 0.05, 1_000_000
 _Row = tuple[Any, Any, Any, Any]
 
 
@@ -37,7 +40,10 @@ def from_annotation(annotation: dict[str, Any], scale: Scale | None = None) -> E
     -------
     EmotionCurve
         Sorted in time. The hop is the median of the observations' durations or, where they are
-        instants, of their distances. Deviations are read if every observation has them. Without
+        instants, of their distances. Where they last differently, the hop is the shortest of them
+        (the last one aside, which the recording's end may cut), at least 50 ms, and longer ones
+        are held: cut into pieces of that length. An observation of people whose value is null or
+        NaN, or holds one, is a gap. Deviations are read if every observation has them. Without
         observations the curve is empty, and its hop is ``sandbox.hop_s`` or else 1 s.
 
     Raises
@@ -50,11 +56,16 @@ def from_annotation(annotation: dict[str, Any], scale: Scale | None = None) -> E
         raise JamsError(f"namespace is {annotation.get('namespace')!r}: expected {NAMESPACE!r}")
     rows = observation_rows(annotation.get("data"))
     times = checked_numbers("time", [row[0] for row in rows])
+    durations = checked_numbers("duration", [row[1] for row in rows])
     order = np.argsort(times, kind="stable")
-    values = _pairs([row[2] for row in rows])[order]
-    std = _std([row[3] for row in rows])
-    hop_s = _hop_s(times[order], checked_numbers("duration", [row[1] for row in rows]), annotation)
-    return _curve(times[order], values, hop_s, None if std is None else std[order], scale)
+    hop_s = _hop_s(times[order], durations[order], annotation)
+    if not is_by_program(annotation):
+        order = order[[not _is_gap(rows[i][2]) for i in order]]
+    values = _pairs([rows[i][2] for i in order])
+    std = _std([rows[i][3] for i in order])
+    piece_of, starts, hop_s = _held(times[order], durations[order], hop_s)
+    std = None if std is None else std[piece_of]
+    return _curve(starts, values[piece_of], hop_s, std, scale)
 
 
 def curves(
@@ -139,6 +150,44 @@ def _pairs(found: Sequence[object]) -> FloatArray:
         if not (isinstance(pair, list | tuple) and len(pair) == 2):
             raise JamsError(f"an observation's value is {pair!r}: expected [valence, arousal]")
     return checked_numbers("value", [x for pair in found for x in pair]).reshape(-1, 2)  # type: ignore[attr-defined]
+
+
+def _is_gap(value: object) -> bool:
+    pair = value if isinstance(value, list | tuple) else [value]
+    return any(number is None or number != number for number in pair)
+
+
+def _held(
+    times: FloatArray, durations: FloatArray, hop_s: float
+) -> tuple[npt.NDArray[np.intp], FloatArray, float]:
+    """Cut observations that last longer than others into pieces of one length.
+
+    Returns
+    -------
+    piece_of : np.ndarray of int, shape=(m,)
+        The observation that each piece is of.
+    starts : np.ndarray, shape=(m,)
+        In seconds; the last piece of an observation ends where that does.
+    hop_s : float
+        Length of a piece, in seconds.
+    """
+    inner = durations[:-1][durations[:-1] > 0]
+    shortest = float(np.min(inner, initial=hop_s))
+    alike = durations.max(initial=0.0) <= _ALIKE * hop_s and hop_s <= _ALIKE * shortest
+    if alike or (np.diff(times) <= 0).any():
+        return np.arange(len(times)), times, hop_s
+    piece_s = max(shortest, _SHORTEST_S)
+    spans = np.where(durations > 0, durations, piece_s)
+    spans[:-1] = np.minimum(spans[:-1], np.diff(times))
+    counts = np.maximum(np.ceil(spans / piece_s - _ROUNDING), 1)
+    if not counts.sum() <= _MOST_PIECES:
+        raise JamsError(
+            f"observations last {shortest:g} to {durations.max():g} s: are they seconds?"
+        )
+    piece_of = np.repeat(np.arange(len(times)), counts.astype(int))
+    within = np.arange(len(piece_of)) - np.searchsorted(piece_of, piece_of)
+    latest = np.maximum(spans - piece_s, 0)[piece_of]
+    return piece_of, times[piece_of] + np.minimum(within * piece_s, latest), piece_s
 
 
 def _std(confidences: Sequence[object]) -> FloatArray | None:

@@ -17,6 +17,8 @@ from mer_plugins.curves import FloatArray
 # As mir_eval: a later time is a sign of milliseconds, samples or frames.
 MAX_TIME_S = 30_000.0
 MIN_COVERED = 0.5
+# What a single value lasts if nothing tells: it then meets another that begins when it does.
+LONE_HOP_S = 1.0
 _ROUNDING = 1e-9
 
 
@@ -66,17 +68,13 @@ def two_curves(
     """Check a reference and an estimate; return their intervals, as in mer_plugins.emotion."""
     r_times = checked_times("reference", reference_times)
     e_times = checked_times("estimated", estimated_times)
+    r_hop = _own_hop_s("reference_hop_s", reference_hop_s, r_times)
+    e_hop = _own_hop_s("estimated_hop_s", estimated_hop_s, e_times)
+    r_values = checked_values("reference", reference_values, len(r_times))
+    e_values = checked_values("estimated", estimated_values, len(e_times))
     return (
-        intervals(
-            r_times,
-            checked_values("reference", reference_values, len(r_times)),
-            _hop_s("reference_hop_s", reference_hop_s, r_times, e_times),
-        ),
-        intervals(
-            e_times,
-            checked_values("estimated", estimated_values, len(e_times)),
-            _hop_s("estimated_hop_s", estimated_hop_s, e_times, r_times),
-        ),
+        intervals(r_times, r_values, r_hop or e_hop or LONE_HOP_S),
+        intervals(e_times, e_values, e_hop or r_hop or LONE_HOP_S),
     )
 
 
@@ -171,16 +169,10 @@ def _index(curve: Intervals, times: FloatArray) -> npt.NDArray[np.intp]:
     return np.where((found >= 0) & (times < curve.ends[found]), found, -1)
 
 
-def _hop_s(name: str, hop_s: float | None, own: FloatArray, other: FloatArray) -> float:
+def _own_hop_s(name: str, hop_s: float | None, times: FloatArray) -> float | None:
     if hop_s is not None:
         return checked_hop(name, hop_s)
-    for times in (own, other):
-        if len(times) > 1:
-            return float(np.median(np.diff(times)))
-    if len(own) and len(other):
-        raise ValueError(f"each curve has a single value: expected {name}, the length it lasts")
-    # With an empty curve nothing matches, whatever the hop.
-    return 1.0
+    return float(np.median(np.diff(times))) if len(times) > 1 else None
 
 
 def _sum_by(row: npt.NDArray[np.intp], addends: FloatArray, n: int) -> FloatArray:

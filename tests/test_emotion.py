@@ -294,11 +294,22 @@ def test_a_single_interval_has_errors_but_no_correlation():
         assert math.isnan(scores[f"valence {metric}"]), metric
 
 
-def test_two_single_values_need_the_length_of_an_interval():
-    pair = ([1.0], [[0.1, 0.2]], [1.0], [[0.1, 0.2]])
-    with pytest.raises(ValueError, match="each curve has a single value: expected reference_hop_s"):
-        emotion.evaluate(*pair)
-    assert emotion.evaluate(*pair, reference_hop_s=1, estimated_hop_s=1)["valence rmse"] == 0
+def test_two_single_values_last_equally_long():
+    pair = ([1.0], [[0.1, 0.2]], [1.0], [[0.1, 0.3]])
+    for hops in ({}, {"reference_hop_s": 30}, {"estimated_hop_s": 0.5}):
+        scores = emotion.evaluate(*pair, **hops)
+        assert scores["coverage"] == 1
+        assert scores["arousal rmse"] == pytest.approx(0.1) and math.isnan(scores["arousal ccc"])
+    assert emotion.aggregate([pair, pair])["song-level songs"] == 2
+
+
+def test_a_single_value_lasts_as_long_as_the_hop_that_is_given_for_the_other():
+    curve = (np.arange(10) * 0.5, np.full((10, 2), 0.1))
+    found = emotion.evaluate([0.0], [[0.1, 0.2]], *curve, estimated_hop_s=0.2)
+    assert found["coverage"] == 1
+    with pytest.warns(UserWarning, match="covers no labelled interval"):
+        late = emotion.evaluate([4.65], [[0.1, 0.2]], *curve, estimated_hop_s=0.2)
+    assert late["coverage"] == 0
 
 
 def test_a_curve_that_hardly_moves_is_not_constant():

@@ -229,6 +229,42 @@ def test_wrong_use_is_one_line(collection, tmp_path, capsys, arguments, expected
     assert expected in capsys.readouterr().err
 
 
+def test_a_system_that_covers_nothing_is_left_out_and_the_others_are_scored(evaluate, estimates):
+    late = estimates(lambda v: v, "late", "late")
+    for path in late.rglob("*.jams"):
+        jams = json.loads(path.read_text())
+        for row in jams["annotations"][0]["data"]:
+            row["time"] += 900
+        path.write_text(json.dumps(jams))
+    good = estimates(lambda v: 0.9 * v, "good", "good")
+    result, results = evaluate("--estimates", late, "--estimates", good)
+    assert "warning: left out: late: no song has a labelled half second" in result.stderr
+    assert [s["name"] for s in results["systems"]] == ["good", "global-mean", "mean-trajectory"]
+    assert {t["against"] for t in results["tests"]} == {"good"}
+
+
+def test_songs_whose_labels_cannot_be_used_are_told_of(evaluate, estimates, collection):
+    jams = json.loads((collection / "four.jams").read_text())
+    for row in jams["annotations"][0]["data"]:
+        row["duration"] = 0.1
+    (collection / "four.jams").write_text(json.dumps(jams))
+    gaps = json.loads((collection / "a/one.jams").read_text())
+    gaps["annotations"][0]["data"][3]["value"] = [None, None]
+    (collection / "a/one.jams").write_text(json.dumps(gaps))
+    result, results = evaluate("--estimates", estimates(lambda v: v))
+    assert "four.wav: left out: its labels cover no half second" in result.stderr
+    assert results["reference"]["songs"] == 3 and results["reference"]["frames"] == 23
+
+
+def test_labels_of_another_scale_are_what_the_error_tells(collection, tmp_path):
+    for i, name in enumerate(NAMES):
+        write_jams(collection / f"{name}.jams", annotation(Scale(1, 9).from_unit(truth(i))))
+    words = ["evaluate", "--reference", collection, "--plugin", "global-mean", "-o", tmp_path / "o"]
+    result = CliRunner().invoke(mer, list(map(str, words)))
+    assert result.exit_code
+    assert "4 have others, such as" in str(result.exception) + result.output
+
+
 def test_a_collection_without_labels_is_one_line(tmp_path, song, capsys):
     from mer_plugins.cli import run
 

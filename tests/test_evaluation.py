@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import audmetric
@@ -11,8 +13,14 @@ import pytest
 from scipy import stats
 from sklearn.metrics import r2_score
 
+from mer_plugins import emotion
 from mer_plugins.curves import DIMENSIONS, EmotionCurve, Scale
-from mer_plugins.evaluation.checks import lag_warning, order_warning, scale_warning
+from mer_plugins.evaluation.checks import (
+    lag_warning,
+    order_warning,
+    reference_scale_warning,
+    scale_warning,
+)
 from mer_plugins.evaluation.comparison import (
     compare,
     match_system,
@@ -220,12 +228,36 @@ def test_holm_is_a_step_down_that_never_decreases():
 
 @pytest.mark.parametrize(
     ("native", "expected"),
-    [(Scale(1, 9), r"Scale(1, 9)"), (Scale(0, 1), r"Scale(0, 1)"), (Scale(-3, 3), "Scale.to_unit")],
+    [
+        (Scale(1, 9), "Scale(1, 9)"),
+        (Scale(1, 5), "Scale(1, 5)"),
+        (Scale(0, 1), "Scale(0, 1)"),
+        (Scale(-3, 3), "Scale.to_unit"),
+    ],
 )
 def test_another_scale_is_recognised(truth, native, expected):
     reference = truth.reshape(-1, 2).clip(-1, 1)
     text = scale_warning(reference, native.from_unit(reference))
     assert expected in text
+
+
+@pytest.mark.parametrize("native", [Scale(1, 9), Scale(0, 1)])
+def test_a_dimension_of_another_scale_is_told_of_by_its_name(truth, native):
+    reference = truth.reshape(-1, 2).clip(-1, 1)
+    estimate = reference.copy()
+    estimate[:, 1] = native.from_unit(reference)[:, 1]
+    text = scale_warning(reference, estimate)
+    assert text.startswith("arousal: values ") and f"Scale({native.low:g}, " in text
+
+
+def test_labels_in_another_scale_are_suspected(songs, truth):
+    assert reference_scale_warning(songs) == ""
+    moved = [
+        replace(s, labels=replace(s.labels, values=s.labels.values.clip(-1, 1) / 2 + 0.5))
+        for s in songs
+    ]
+    assert "if they are in [0, 1], convert" in reference_scale_warning(moved)
+    assert reference_scale_warning(moved[:4]) == ""
 
 
 def test_values_in_the_right_scale_and_order_pass(truth):
@@ -311,8 +343,53 @@ def test_missing_songs_are_told_and_the_rest_is_scored(songs, truth):
     assert {test.songs for test in comparison.tests} == {5}
 
 
+def test_tests_are_on_the_half_seconds_that_both_systems_cover(songs, truth):
+    # The same errors where both are; the other covers only the first third, where they are small.
+    easy = np.where(np.arange(FRAMES)[:, None] < FRAMES // 3, 0.01, 0.2)
+    noisy = truth + easy * np.random.default_rng(2).choice([-1, 1], truth.shape)
+    part = system(noisy[:, : FRAMES // 3], "part")
+    comparison = compared(songs, system(noisy, "whole"), part)
+    whole, scored = (s.scores["per-song", "valence", "rmse"].value for s in comparison.systems)
+    assert whole > 5 * scored
+    for test in comparison.tests:
+        assert test.songs == SONGS and test.difference.value == pytest.approx(0, abs=1e-12)
+        assert test.t_p == 1
+    assert f"{13 * SONGS} of {FRAMES * SONGS} half seconds" in markdown(comparison)
+
+
+def test_a_song_of_one_half_second_counts_as_it_does_in_the_emotion_module(truth):
+    truth = truth.clip(-1, 1)
+    lengths = [1, *range(2, SONGS), 1]
+    songs = [
+        Song(f"{i}.wav", Path(f"{i}.wav"), on_cells(v[:n], 15.0))
+        for i, (v, n) in enumerate(zip(truth, lengths, strict=True))
+    ]
+    noisy = truth + np.random.default_rng(2).normal(0, 0.2, truth.shape)
+    noisy = noisy.clip(-1, 1)
+    found = compared(songs, system(noisy)).systems[0].scores
+    times = 15 + 0.5 * np.arange(FRAMES)
+    expected = emotion.aggregate(
+        [(times[:n], v[:n], times, e) for v, e, n in zip(truth, noisy, lengths, strict=True)],
+        reference_hop_s=0.5,
+    )
+    for aggregation, dimension, metric in product(AGGREGATIONS, DIMENSIONS, METRICS):
+        value = found[aggregation, dimension, metric].value
+        assert value == pytest.approx(expected[f"{aggregation} {dimension} {metric}"], abs=1e-9)
+
+
+def test_one_song_has_no_interval_over_songs(songs, truth):
+    noisy = truth + np.random.default_rng(2).normal(0, 0.2, truth.shape)
+    comparison = compared(songs[:1], system(noisy[:1]), system(truth[:1] * 0.9, "b"))
+    for score in [
+        *comparison.systems[0].scores.values(),
+        *(t.difference for t in comparison.tests),
+    ]:
+        assert np.isnan([score.low, score.high]).all()
+    assert not np.isnan(comparison.systems[0].scores["per-song", "valence", "ccc"].value)
+
+
 def test_a_system_without_any_matching_interval_is_an_error(songs, truth):
-    with pytest.raises(EvaluationError, match="no song has two labelled half seconds"):
+    with pytest.raises(EvaluationError, match="no song has a labelled half second"):
         compared(songs, system(truth, start=900.0))
 
 
@@ -369,14 +446,14 @@ def test_songs_a_checkpoint_was_trained_on_are_found_by_name_bytes_and_artist(tm
         return {"jams": {"file_metadata": metadata}}
 
     songs = [known(0, **deam(5, "a")), known(1, **deam(6, "A")), known(2, **deam(7, "b"))]
-    songs.append(known(3, jams={}))
+    songs += [known(3, jams={}), known(4, jams={"file_metadata": {"identifiers": {"isrc": "x"}}})]
     checkpoint = tmp_path / "model.v2.safetensors"
     assert leak_of(str(checkpoint), songs) is None
-    taught = [identity(**deam(5, "a")), identity({}, audio_digest(songs[3].audio))]
+    taught = [identity(**deam(5, "a")), *(identity({}, audio_digest(s.audio)) for s in songs[3:])]
     write_list(tmp_path, {"model.v2": union(taught)})
     leak = leak_of(str(checkpoint), songs)
-    assert leak.songs == {"0.wav", "3.wav"} and leak.artists == {"1.wav"}
-    assert leak_text(leak, 4) == "trained on 2 of 4 songs and on 1 other songs' artists"
+    assert leak.songs == {"0.wav", "3.wav", "4.wav"} and leak.artists == {"1.wav"}
+    assert leak_text(leak, 5) == "trained on 3 of 5 songs and on 1 other songs' artists"
     assert [song.name for song in unheard(songs, [leak, None])] == ["1.wav", "2.wav"]
     with pytest.raises(EvaluationError, match="leaves none of the 1 songs"):
         unheard(songs[:1], [leak])

@@ -169,6 +169,36 @@ def test_instants_get_the_distance_of_observations_as_hop():
     assert from_annotation(human([[0, 0], [0, 0]], [0, 0], [0, 0.25])).hop_s == 0.25
 
 
+def test_what_people_left_open_is_a_gap():
+    values = [[0.1, 0.2], [None, 0.2], None, [float("nan"), float("nan")], [0.3, 0.4]]
+    found = from_annotation(human(values))
+    assert found.times.tolist() == [0, 2] and found.hop_s == 0.5
+    assert found.values.tolist() == [[0.1, 0.2], [0.3, 0.4]]
+    assert len(from_annotation(human([None, None]))) == 0
+
+
+@pytest.mark.parametrize(
+    ("durations", "hop_s"), [([10, 30, 10], 10), ([0.5, 2, 0.5], 0.5), ([2, 0.5, 3], 0.5)]
+)
+def test_observations_that_last_differently_are_held_as_long_as_they_last(durations, hop_s):
+    times = np.cumsum([15, *durations[:-1]]).tolist()
+    found = from_annotation(human([[-0.1, 0], [0.2, 0], [0.3, 0]], durations, times))
+    assert found.hop_s == hop_s and found.duration_s == sum(durations)
+    for middle in np.arange(times[0] + 0.125, times[0] + sum(durations), 0.25):
+        expected = [-0.1, 0.2, 0.3][np.searchsorted(times, middle) - 1]
+        assert found.valence[np.searchsorted(found.times, middle) - 1] == expected
+
+
+def test_pieces_end_where_the_observation_does():
+    found = from_annotation(human([[0.1, 0], [0.2, 0]], [0.5, 1.2], [0, 3]))
+    np.testing.assert_allclose(found.times, [0, 3, 3.5, 3.7])
+
+
+def test_a_last_observation_that_the_end_cuts_leaves_the_grid_as_it_is():
+    found = from_annotation(human([[0.1, 0]] * 4, [0.5, 0.5, 0.5, 0.2]))
+    assert found.hop_s == 0.5 and found.times.tolist() == [0, 0.5, 1, 1.5]
+
+
 def test_a_stated_scale_converts_values_and_deviations():
     nine = human([[1, 9], [5, 5]])
     for row in nine["data"]:
@@ -183,7 +213,7 @@ def test_a_stated_scale_converts_values_and_deviations():
     [
         (human([[7.2, 5.0]]), r"values reach 7\.2: expected .* state the scale"),
         (human([[Decimal("1e400"), 0]]), "values reach inf"),
-        (human([[float("nan"), 0]]), "values reach nan"),
+        (human([[float("nan"), 0]], sandbox={"plugin": "x"}), "values reach nan"),
         (human([[10**400, 0]]), "value is too large"),
         (human([[0, 0, 0]]), r"value is \[0, 0, 0\]: expected \[valence, arousal\]"),
         (human([["0", 0]]), "value is '0': expected a number"),

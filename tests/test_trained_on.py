@@ -124,7 +124,7 @@ def test_folds_can_be_read_without_torch():
 @pytest.mark.parametrize("folder", BUNDLED)
 def test_every_bundled_checkpoint_has_a_list_and_they_are_small(folder):
     path = ROOT / folder / "trained_on.json"
-    assert path.stat().st_size < 33_000
+    assert path.stat().st_size < 48_000
     weights = [p for p in path.parent.iterdir() if p.suffix in (".json", ".safetensors")]
     kept = [p for p in weights if not p.name.endswith((".graphs.json", path.name))]
     stems = {p.stem for p in kept}

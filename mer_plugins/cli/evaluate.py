@@ -81,11 +81,14 @@ def command(reference: str, plugins: tuple[str, ...], **options: Any) -> int:
     from mer_plugins.extras import require
 
     require("mer evaluate", "scipy", "matplotlib", extra="analysis")
+    from mer_plugins.evaluation.checks import reference_scale_warning
     from mer_plugins.evaluation.output import results_text, write
     from mer_plugins.evaluation.reference import read_reference
 
     notes: list[str] = []
     songs = read_reference(reference, lambda shown, reason: _warn(notes, f"{shown}: {reason}"))
+    if text := reference_scale_warning(songs):
+        _warn(notes, text)
     # Before songs are left out: predictors that do not listen may know those.
     by_folds = _fitted_by_folds(songs, options)
     if options["unheard"]:
@@ -204,13 +207,26 @@ def _run(tracks: Iterable[Track], settings: Settings, options: dict[str, Any]) -
 def _compared(
     reference: str, songs: list[Song], systems: list[System], notes: list[str]
 ) -> Comparison:
-    from mer_plugins.evaluation.comparison import compare, match_system, warnings_of
+    from mer_plugins.evaluation.comparison import compare, match_system, unmatched, warnings_of
+    from mer_plugins.evaluation.reference import EvaluationError
+    from mer_plugins.evaluation.systems import TRIVIAL
 
-    pairs = [match_system(songs, system) for system in systems]
-    for system, found in zip(systems, pairs, strict=True):
+    kept, pairs, left_out = [], [], []
+    for system in systems:
+        found = match_system(songs, system)
+        if text := unmatched(songs, system, found):
+            left_out.append(text)
+            continue
+        kept.append(system)
+        pairs.append(found)
+    if left_out and {system.name for system in kept} <= set(TRIVIAL):
+        raise EvaluationError(left_out[0])
+    for text in left_out:
+        _warn(notes, f"left out: {text}")
+    for system, found in zip(kept, pairs, strict=True):
         for text in warnings_of(songs, system, found):
             _warn(notes, text)
-    return compare(reference, songs, systems, pairs, notes)
+    return compare(reference, songs, kept, pairs, notes)
 
 
 def _warn(notes: list[str], text: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from mer_plugins.agreement import pcc, rmse
 from mer_plugins.curves import DIMENSIONS, FloatArray, Scale
-from mer_plugins.evaluation.reference import GRID_S
+from mer_plugins.evaluation.reference import GRID_S, Song, with_curves
 from mer_plugins.evaluation.statistics import bootstrap, interval
 from mer_plugins.time_grid import Intervals, on_grid
 
@@ -22,7 +22,9 @@ ORDER_MARGIN, ORDER_LEAST, ORDER_FEW = 0.2, 0.2, 0.8
 # Measured on simulated listeners and on DEAM (docs/evaluation.md): what noise gains stays below.
 MAX_LAG_S, LAG_LEAST, LAG_GAIN, LAG_SONGS = 3.0, 0.3, 0.1, 5
 _RESAMPLES = 1000
-_NATIVE = (Scale(1, 9), Scale(0, 1), Scale(1, 5), Scale(0, 100))
+CLOSER = 0.3
+_UNIT = Scale(0, 1)
+_NATIVE = (Scale(1, 9), _UNIT, Scale(1, 5), Scale(0, 100))
 
 
 def scale_warning(reference: FloatArray, estimate: FloatArray) -> str:
@@ -35,20 +37,50 @@ def scale_warning(reference: FloatArray, estimate: FloatArray) -> str:
 
     Notes
     -----
-    Values beyond [-1, 1] are named with the scale that holds them all. Values within are suspected
-    of [0, 1] if they lie there and, converted, come closer to the reference.
+    Values beyond [-1, 1] are named with the scale that holds them all; of several, the one that
+    brings them closest to the reference. Values within are suspected of [0, 1] if they lie there
+    and, converted, come closer to the reference. One dimension alone is told of by its name;
+    within [-1, 1], only if converting it takes :data:`CLOSER` of its error away.
     """
     if not len(estimate):
         return ""
+    columns = [_misfit(reference[:, d], estimate[:, d], 1 - CLOSER) for d in range(len(DIMENSIONS))]
+    if sum(map(bool, columns)) == 1:
+        return next(f"{d}: {text}" for d, text in zip(DIMENSIONS, columns, strict=True) if text)
+    return _misfit(reference.ravel(), estimate.ravel())
+
+
+def reference_scale_warning(songs: Sequence[Song]) -> str:
+    """Tell of labels of which none is negative, as those in [0, 1]; an empty text if they are not.
+
+    Fewer than :data:`LAG_SONGS` songs with a curve do not tell.
+    """
+    found = [song.labels.values for song in with_curves(songs)]
+    if len(found) < LAG_SONGS or min(values.min() for values in found) < 0:
+        return ""
+    values = np.concatenate(found)
+    return (
+        f"none of the reference's labels is negative ({values.min():g} to {values.max():g}): if "
+        "they are in [0, 1], convert them with Scale(0, 1).to_unit. Taken as they stand"
+    )
+
+
+def _misfit(reference: FloatArray, estimate: FloatArray, at_most: float = 1.0) -> str:
+    """Tell of values that do not fit, all of one scale, shape=(n,).
+
+    Within [-1, 1] they do not if converting leaves less than `at_most` of their error.
+    """
+
+    def error(scale: Scale) -> float:
+        return rmse(reference, scale.to_unit(estimate))
+
     low, high = float(estimate.min()), float(estimate.max())
     if low < -1 - _ROUNDING or high > 1 + _ROUNDING:
-        fits = next((s for s in _NATIVE if s.low <= low and high <= s.high), None)
+        holding = (s for s in _NATIVE if s.low <= low and high <= s.high)
+        fits = min(holding, key=error, default=None)
         return _scale_text(estimate, f"reach {low:g} to {high:g}, beyond [-1, 1]", fits)
-    unit = _NATIVE[1]
-    if low >= 0 and rmse(reference.ravel(), unit.to_unit(estimate).ravel()) < rmse(
-        reference.ravel(), estimate.ravel()
-    ):
-        return _scale_text(estimate, f"stay within {low:g} to {high:g}", unit)
+    if low >= 0 and error(_UNIT) < at_most * rmse(reference, estimate):
+        return _scale_text(estimate, f"stay within {low:g} to {high:g}", _UNIT)
     return ""
 
 

@@ -2,45 +2,37 @@
 
 Every system is scored on the labelled half seconds that it covers, so nothing about one system
 alters the scores of another; where one misses songs or intervals, a warning tells. Tests are on
-the songs that both systems have.
+the songs and half seconds that both systems have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
 
 import numpy as np
 
 from mer_plugins.aggregation import Pair
-from mer_plugins.curves import DIMENSIONS, FloatArray
+from mer_plugins.curves import FloatArray
 from mer_plugins.evaluation.checks import lag_warning, order_warning, scale_warning
 from mer_plugins.evaluation.leaks import Leak, leak_of_system
+from mer_plugins.evaluation.paired import PairedTest, paired_tests
 from mer_plugins.evaluation.raters import NAME as RATERS
 from mer_plugins.evaluation.raters import WHAT, match_raters
-from mer_plugins.evaluation.reference import EvaluationError, Song
+from mer_plugins.evaluation.reference import EvaluationError, Song, with_curves, with_quadrants
 from mer_plugins.evaluation.scoring import (
     AGGREGATIONS,
     AUC,
     QUADRANTS,
-    Score,
     Scores,
     curve_scores,
     quadrant_scores,
-    resampled_areas,
     rows_of,
-    signs_and_means,
     song_mean,
     undefined_pccs,
 )
 from mer_plugins.evaluation.statistics import (
     METRICS,
-    bootstrap,
-    holm,
-    interval,
-    paired_p,
-    weighted_means,
 )
 from mer_plugins.evaluation.systems import TRIVIAL, System
 from mer_plugins.time_grid import on_grid
@@ -57,8 +49,8 @@ class Scored:
     system : System
         The system.
     pairs : mapping of str to sequence of (np.ndarray, np.ndarray)
-        Matched (reference, estimate), shape=(k, 2), of each song with two intervals or more: one
-        a song or, of the raters, one a rater.
+        Matched (reference, estimate), shape=(k, 2), of each song with a matched interval: one a
+        song or, of the raters, one a rater.
     songs : np.ndarray, shape=(songs, 2, 4)
         Dimension by metric of each song of the reference that has a curve; nan for songs that are
         not scored, and for a PCC that is undefined.
@@ -94,27 +86,6 @@ class Scored:
         return sum(len(pair[0]) for pairs in self.pairs.values() for pair in pairs)
 
 
-@dataclass(frozen=True)
-class PairedTest:
-    """A system against the first one: mean difference over songs, and two tests of it.
-
-    `difference` is the mean of the system's per-song scores less the first one's, with its 95 %
-    interval; p are two-sided, `*_holm` adjusted for all tests of that kind. Of quadrants it is the
-    difference of the areas under the curve, which no song has by itself: there is no p.
-    """
-
-    system: str
-    against: str
-    dimension: str
-    metric: str
-    songs: int
-    difference: Score
-    wilcoxon_p: float = float("nan")
-    t_p: float = float("nan")
-    wilcoxon_p_holm: float = float("nan")
-    t_p_holm: float = float("nan")
-
-
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """What ``mer evaluate`` found; the raters, where there are several a song, come last."""
@@ -133,18 +104,8 @@ class Comparison:
         return dict.fromkeys(curves, METRICS) | dict.fromkeys(quadrants, (AUC,))
 
 
-def with_curves(songs: Sequence[Song]) -> list[Song]:
-    """Return the songs that have a curve."""
-    return [song for song in songs if len(song.labels)]
-
-
-def with_quadrants(songs: Sequence[Song]) -> list[Song]:
-    """Return the songs that have a quadrant."""
-    return [song for song in songs if song.quadrant]
-
-
 def match_system(songs: Sequence[Song], system: System) -> dict[str, Pair]:
-    """Bring a system's curves onto the labelled half seconds; songs with fewer than two are left.
+    """Bring a system's curves onto the labelled half seconds; songs without one are left out.
 
     Returns
     -------
@@ -155,7 +116,7 @@ def match_system(songs: Sequence[Song], system: System) -> dict[str, Pair]:
     for song in with_curves(songs):
         if song.name in system.curves:
             covered, estimate = on_grid(song.labels, system.curves[song.name])
-            if len(estimate) >= 2:
+            if len(estimate):
                 pairs[song.name] = song.labels.values[covered], estimate
     return pairs
 
@@ -164,6 +125,16 @@ def song_means(songs: Sequence[Song], system: System) -> dict[str, FloatArray]:
     """Return the mean of a system's curve for each song that has a quadrant."""
     found = {s.name: system.curves.get(s.name) for s in with_quadrants(songs)}
     return {k: song_mean(c.starts, c.ends, c.values) for k, c in found.items() if c and len(c)}
+
+
+def unmatched(songs: Sequence[Song], system: System, pairs: Mapping[str, object]) -> str:
+    """Tell that a system has nothing to be scored; an empty text if it has."""
+    if pairs or song_means(songs, system):
+        return ""
+    return (
+        f"{system.name}: no song has a labelled half second, or a quadrant, that its estimates "
+        "cover: expected times in seconds from the start of the recording"
+    )
 
 
 def warnings_of(songs: Sequence[Song], system: System, pairs: dict[str, Pair]) -> list[str]:
@@ -209,13 +180,13 @@ def compare(
     Raises
     ------
     EvaluationError
-        If a system has neither a song with two matched intervals nor one with a quadrant.
+        If a system has neither a song with a matched interval nor one with a quadrant.
     """
     scored = [
         _scored(songs, system, {name: [pair] for name, pair in found.items()})
         for system, found in zip(systems, pairs, strict=True)
     ]
-    tests = _tests(songs, scored, tested)
+    tests = paired_tests(songs, scored, tested)
     return Comparison(reference, songs, [*scored, *_raters(songs)], tests, warnings)
 
 
@@ -245,55 +216,12 @@ def _missing_quadrants(songs: Sequence[Song], system: System) -> str:
 
 
 def _scored(songs: Sequence[Song], system: System, pairs: Mapping[str, Sequence[Pair]]) -> Scored:
+    if text := unmatched(songs, system, pairs):
+        raise EvaluationError(text)
     means = song_means(songs, system)
-    if not (pairs or means):
-        raise EvaluationError(
-            f"{system.name}: no song has two labelled half seconds, or a quadrant, that its "
-            "estimates cover: expected times in seconds from the start of the recording"
-        )
     by_song = [pairs.get(song.name, ()) for song in with_curves(songs)]
     rows = rows_of(by_song)
     scores = curve_scores(rows, by_song) if pairs else {}
     scores |= quadrant_scores(songs, means) if means else {}
     undefined = undefined_pccs(by_song)
     return Scored(system, pairs, rows, means, scores, undefined, leak_of_system(system, songs))
-
-
-def _tests(
-    songs: Sequence[Song], scored: Sequence[Scored], tested: Sequence[str]
-) -> list[PairedTest]:
-    first, *others = scored
-    kinds = list(product(others, range(len(DIMENSIONS)), tested if with_curves(songs) else ()))
-    found = [_test(first, other, d, metric) for other, d, metric in kinds]
-    wilcoxon, t = holm([x.wilcoxon_p for x in found]), holm([x.t_p for x in found])
-    adjusted = [
-        replace(x, wilcoxon_p_holm=float(w), t_p_holm=float(p))
-        for x, w, p in zip(found, wilcoxon, t, strict=True)
-    ]
-    dimensions = range(len(DIMENSIONS)) if with_quadrants(songs) else ()
-    return adjusted + [_area_test(songs, first, o, d) for o, d in product(others, dimensions)]
-
-
-def _test(first: Scored, other: Scored, dimension: int, metric: str) -> PairedTest:
-    column = METRICS.index(metric)
-    a, b = first.songs[:, dimension, column], other.songs[:, dimension, column]
-    both = ~np.isnan(a) & ~np.isnan(b)
-    difference = np.where(both, b - a, np.nan)[:, np.newaxis]
-    mean = weighted_means(np.ones((1, len(a))), difference)
-    low, high = interval(bootstrap(lambda counts: weighted_means(counts, difference), len(a)))
-    names = other.system.name, first.system.name, DIMENSIONS[dimension], metric
-    shown = Score(float(mean[0, 0]), float(low[0]), float(high[0]))
-    return PairedTest(*names, int(both.sum()), shown, *paired_p(a[both], b[both]))
-
-
-def _area_test(songs: Sequence[Song], first: Scored, other: Scored, dimension: int) -> PairedTest:
-    both = [song for song in songs if song.name in first.means and song.name in other.means]
-    names = other.system.name, first.system.name, DIMENSIONS[dimension], AUC
-    if not both:
-        return PairedTest(*names, 0, Score(*[float("nan")] * 3))
-    (positive, a), (_, b) = (signs_and_means(both, scored.means) for scored in (first, other))
-    areas = [resampled_areas(positive[:, dimension], x[:, dimension]) for x in (a, b)]
-    low, high = interval(areas[1] - areas[0])
-    key = QUADRANTS, DIMENSIONS[dimension], AUC
-    values = [quadrant_scores(both, scored.means)[key].value for scored in (first, other)]
-    return PairedTest(*names, len(both), Score(values[1] - values[0], float(low), float(high)))

@@ -106,8 +106,8 @@ def unheard(songs: Sequence[Song], leaks: Iterable[Leak | None]) -> list[Song]:
 
 
 def _heard(taught: Identity, song: Song) -> str:
-    # To read every recording of a large collection takes long: bytes tell where nothing else does.
-    if taught.songs & (song.identity.songs or _by_bytes(song)):
+    # Names first: to read every recording of a large collection takes long.
+    if taught.songs & song.identity.songs or taught.songs & _by_bytes(song):
         return SONG
     return ARTIST if taught.artists & song.identity.artists else ""
 

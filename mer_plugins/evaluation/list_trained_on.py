@@ -12,11 +12,14 @@ from typing import Any
 
 import click
 
+from mer_plugins.collection import find_tracks
 from mer_plugins.errors import JamsError, MerError
+from mer_plugins.fingerprints import audio_digest
 from mer_plugins.folders import jams_below
 from mer_plugins.jams_store import read
 from mer_plugins.labels import group_within, ids_within
 from mer_plugins.sequence.folds import FoldTable, assign_folds, read_folds
+from mer_plugins.track_lists import absolute
 from mer_plugins.trained_on import LIST, Identity, identity, union, write_list
 
 _SEED, _FOLDS = 0, 5
@@ -24,7 +27,7 @@ _SEED, _FOLDS = 0, 5
 
 @dataclass(frozen=True)
 class ListedSong:
-    """A song of a collection, by its JAMS alone; a fold can be assigned to it."""
+    """A song of a collection, by its JAMS and, if it is there, its recording; folds know it."""
 
     name: str
     group: str
@@ -33,22 +36,28 @@ class ListedSong:
 
 
 def listed_songs(collections: Iterable[Path]) -> Iterator[ListedSong]:
-    """Read every JAMS below the folders.
+    """Read every JAMS below the folders, and the bytes of the recordings beside them.
 
     Raises
     ------
     JamsError
         If one, or a folder, cannot be read.
+    AudioError
+        If a recording cannot be read.
     """
 
     def unlisted(place: str, reason: str) -> None:
         raise JamsError(f"{place}: {reason}")
 
     for folder in collections:
+        tracks = find_tracks([str(folder)], problem=lambda shown, reason: None)
+        recordings = {str(track.jams): track.audio for track in tracks}
         for path in jams_below(folder, unlisted):
             jams: Mapping[str, Any] = read(path)
             names = ids_within(path.stem, jams)
-            yield ListedSong(path.stem, group_within(jams), names, identity(jams))
+            audio = recordings.get(absolute(str(path)))
+            digest = audio_digest(audio) if audio else ""
+            yield ListedSong(path.stem, group_within(jams), names, identity(jams, digest))
 
 
 def heard_by(

@@ -86,13 +86,34 @@ def read_reference(collection: str, problem: Problem) -> list[Song]:
     EvaluationError
         If no recording has labels.
     """
-    songs = list(_songs(collection, problem))
+    left_out: list[str] = []
+
+    def leave_out(name: str, reason: str) -> None:
+        left_out.append(f"{name}: {reason}")
+        problem(name, f"left out: {reason}")
+
+    songs = list(_songs(collection, problem, leave_out))
     if not songs:
+        found = (
+            f"no recording has labels that can be used, {len(left_out)} have others, such as "
+            f"{left_out[0]}"
+            if left_out
+            else "no recording has a human curve (mood_thayer) or quadrant (tag_open) in its JAMS"
+        )
         raise EvaluationError(
-            f"{collection}: no recording has a human curve (mood_thayer) or quadrant (tag_open) in "
-            "its JAMS: expected a collection as `mer datasets import` makes it"
+            f"{collection}: {found}: expected a collection as `mer datasets import` makes it"
         )
     return songs
+
+
+def with_curves(songs: Sequence[Song]) -> list[Song]:
+    """Return the songs that have a curve."""
+    return [song for song in songs if len(song.labels)]
+
+
+def with_quadrants(songs: Sequence[Song]) -> list[Song]:
+    """Return the songs that have a quadrant."""
+    return [song for song in songs if song.quadrant]
 
 
 def on_half_seconds(curve: EmotionCurve) -> Intervals:
@@ -117,27 +138,35 @@ def name_within(collection: str, audio: Path) -> str:
     return Path(os.path.relpath(audio, os.path.abspath(root))).as_posix()
 
 
-def _songs(collection: str, problem: Problem) -> Iterator[Song]:
+def _songs(collection: str, problem: Problem, leave_out: Problem) -> Iterator[Song]:
     for track in find_tracks([collection], problem=problem):
         if not track.jams.exists():
             continue
         try:
             song = _song(collection, track, read(track.jams))
         except JamsError as exc:
-            problem(track.name, f"left out, its labels cannot be read: {exc}")
+            leave_out(track.name, f"its labels cannot be read: {exc}")
+            continue
+        if song is None:
             continue
         if len(song.labels) or song.quadrant:
             yield song
+        else:
+            leave_out(track.name, "its labels cover no half second by half or more")
 
 
-def _song(collection: str, track: Track, jams: Mapping[str, Any]) -> Song:
-    curve = human_curve(jams)
+def _song(collection: str, track: Track, jams: Mapping[str, Any]) -> Song | None:
+    curve, quadrant = human_curve(jams), human_quadrant(jams)
+    if curve is None and quadrant is None:
+        return None
+    if curve is not None and not len(curve) and quadrant:
+        curve = None
     groups = rater_curves(jams) if curve is not None else {}
     return Song(
         name_within(collection, track.audio),
         track.audio,
         _UNLABELLED if curve is None else on_half_seconds(curve),
-        human_quadrant(jams) if curve is None else None,
+        quadrant if curve is None else None,
         [list(map(on_half_seconds, found)) for found in groups.values() if len(found) > 1],
         song_ids(track, jams),
         group_within(jams),

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from typing import Any
 
 from mer_plugins.curves import DIMENSIONS
-from mer_plugins.evaluation.comparison import Comparison, Scored, with_curves, with_quadrants
+from mer_plugins.evaluation.comparison import Comparison, Scored
 from mer_plugins.evaluation.leaks import Leak, leak_text
-from mer_plugins.evaluation.reference import GRID_S, Song
+from mer_plugins.evaluation.reference import GRID_S, Song, with_curves, with_quadrants
 from mer_plugins.evaluation.statistics import LEVEL, METRICS, RESAMPLES, SEED
 from mer_plugins.ratings import QUADRANTS
 

@@ -46,13 +46,16 @@ Scores = dict[tuple[str, str, str], Score]
 
 
 def rows_of(songs: Sequence[Pairs]) -> FloatArray:
-    """Score each song, shape=(songs, 2, 4): dimension by metric, nan where undefined."""
-    return np.array([_mean_row([_table(score(*pair)) for pair in pairs]) for pairs in songs])
+    """Score each song, shape=(songs, 2, 4): dimension by metric, nan where undefined.
+
+    A single interval has no shape: as in :func:`mer_plugins.aggregation.per_song`, it is no song.
+    """
+    return np.array([_mean_row(_tables(pairs)) for pairs in songs])
 
 
 def undefined_pccs(songs: Sequence[Pairs]) -> dict[str, int]:
-    """Count, by dimension, the pairs whose PCC is undefined."""
-    tables = [_table(score(*pair)) for pairs in songs for pair in pairs]
+    """Count, by dimension, the pairs of two intervals or more whose PCC is undefined."""
+    tables = [table for pairs in songs for table in _tables(pairs)]
     column = METRICS.index("pcc")
     return {d: sum(bool(np.isnan(t[i, column])) for t in tables) for i, d in enumerate(DIMENSIONS)}
 
@@ -68,6 +71,10 @@ def curve_scores(rows: FloatArray, songs: Sequence[Pairs]) -> Scores:
         Matched (reference, estimate), shape=(k, 2).
     """
     values, (low, high) = _values(rows, songs), interval(_resampled(rows, songs))
+    # The spread over songs is not to be had from one.
+    scored = np.full(rows.shape[1:], sum(map(bool, songs)))
+    counts = np.stack([(~np.isnan(rows)).sum(axis=0), scored, scored])
+    low, high = (np.where(counts < 2, np.nan, end) for end in (low, high))
     return {
         (a, d, m): Score(float(values[i, j, k]), float(low[i, j, k]), float(high[i, j, k]))
         for (i, a), (j, d), (k, m) in product(*map(enumerate, (AGGREGATIONS, DIMENSIONS, METRICS)))
@@ -102,6 +109,10 @@ def song_mean(starts: FloatArray, ends: FloatArray, values: FloatArray) -> Float
     """Return the mean of a curve, weighted by time, shape=(2,)."""
     mean: FloatArray = np.average(values, axis=0, weights=ends - starts)
     return mean
+
+
+def _tables(pairs: Pairs) -> list[FloatArray]:
+    return [_table(score(*pair)) for pair in pairs if len(pair[0]) >= 2]
 
 
 def _mean_row(tables: Sequence[FloatArray]) -> FloatArray:

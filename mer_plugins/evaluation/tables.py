@@ -9,8 +9,9 @@ from itertools import product
 from rich.table import Table
 
 from mer_plugins.curves import DIMENSIONS
-from mer_plugins.evaluation.comparison import Comparison, Scored, with_curves, with_quadrants
+from mer_plugins.evaluation.comparison import Comparison, Scored
 from mer_plugins.evaluation.leaks import leak_text
+from mer_plugins.evaluation.reference import with_curves, with_quadrants
 from mer_plugins.evaluation.scoring import AGGREGATIONS, AUC, QUADRANTS, Score
 from mer_plugins.evaluation.statistics import RESAMPLES
 
@@ -135,6 +136,9 @@ def _notes(
     )
     if len(known) < len(kept):
         yield f"{len(known)} of {len(kept)} songs"
+    labelled = sum(len(song.labels) for song in kept if song.name in known)
+    if not is_quadrants and scored.curves == len(scored.pairs) and scored.frames < labelled:
+        yield f"{scored.frames} of {labelled} half seconds"
     if leak := leak_text(scored.leak, len(comparison.songs)):
         yield leak
 
