@@ -86,7 +86,7 @@ from mer_plugins.aggregation import (
 from mer_plugins.agreement import bias, ccc, ccc_centred, error_parts, mae, pcc, r2, rmse, scale
 from mer_plugins.curves import DIMENSIONS, FloatArray
 from mer_plugins.lag import Lag, best_lags
-from mer_plugins.time_grid import checked_times, checked_values, on_grid, two_curves
+from mer_plugins.time_grid import Intervals, checked_times, checked_values, on_grid, two_curves
 
 __all__ = [
     "METRICS",
@@ -100,6 +100,7 @@ __all__ = [
     "ccc_centred",
     "error_parts",
     "evaluate",
+    "evaluate_intervals",
     "mae",
     "match",
     "pcc",
@@ -268,6 +269,27 @@ def evaluate(
     return _evaluate(curves, kwargs)[0]
 
 
+def evaluate_intervals(
+    reference: Intervals, estimate: Intervals, **kwargs: Any
+) -> dict[str, float]:
+    """Compute all metrics of one song from intervals of any lengths, as :func:`evaluate` does.
+
+    Parameters
+    ----------
+    reference, estimate : Intervals
+        Sorted, without overlap; values (valence, arousal) in [-1, 1].
+    **kwargs
+        `max_lag_s` and `lag_step_s`, as for :func:`best_lag`; others are ignored with a warning.
+
+    Returns
+    -------
+    dict
+        As :func:`evaluate`. Every interval of the reference counts the same, however long.
+    """
+    _warn_of_unknown(kwargs, best_lags)
+    return _scored(reference, estimate, kwargs)[0]
+
+
 def aggregate(songs: Sequence[Song], **kwargs: Any) -> dict[str, float]:
     """Compute the per-song, pooled and song-level scores of a collection; each key says which.
 
@@ -290,8 +312,14 @@ def aggregate(songs: Sequence[Song], **kwargs: Any) -> dict[str, float]:
 
 def _evaluate(curves: Song, kwargs: Mapping[str, Any]) -> tuple[dict[str, float], Pair]:
     validate(*curves)
-    _warn_of_unknown(kwargs)
+    _warn_of_unknown(kwargs, two_curves, best_lags)
     reference, estimate = two_curves(*curves, **_accepted(two_curves, kwargs))
+    return _scored(reference, estimate, kwargs)
+
+
+def _scored(
+    reference: Intervals, estimate: Intervals, kwargs: Mapping[str, Any]
+) -> tuple[dict[str, float], Pair]:
     covered, values = on_grid(reference, estimate)
     pair = reference.values[covered], values
     counts = _counts(len(reference), len(values))
@@ -303,7 +331,7 @@ def _evaluate(curves: Song, kwargs: Mapping[str, Any]) -> tuple[dict[str, float]
 
 def _counts(labelled: int, matched: int) -> dict[str, float]:
     if labelled and not matched:
-        warnings.warn("Estimate covers no labelled interval of the reference.", stacklevel=4)
+        warnings.warn("Estimate covers no labelled interval of the reference.", stacklevel=5)
     return {
         "labelled frames": float(labelled),
         "matched frames": float(matched),
@@ -311,8 +339,8 @@ def _counts(labelled: int, matched: int) -> dict[str, float]:
     }
 
 
-def _warn_of_unknown(kwargs: Mapping[str, Any]) -> None:
-    unknown = set(kwargs) - set(_accepted(two_curves, kwargs)) - set(_accepted(best_lags, kwargs))
+def _warn_of_unknown(kwargs: Mapping[str, Any], *functions: Callable[..., Any]) -> None:
+    unknown = set(kwargs).difference(*(_accepted(function, kwargs) for function in functions))
     if unknown:
         warnings.warn(f"Ignored, not known here: {', '.join(sorted(unknown))}.", stacklevel=4)
 
