@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePosixPath
+from dataclasses import replace
 
 from mer_plugins.errors import MerError
 from mer_plugins.evaluation.comparison import Comparison, compare, match_system
-from mer_plugins.evaluation.held_out import from_start
+from mer_plugins.evaluation.held_out import ESTIMATES, from_start
 from mer_plugins.evaluation.reference import Song, read_reference
 from mer_plugins.evaluation.systems import System
-from mer_plugins.reproduction.cells import Cell, complete_folds, estimates_of, hop_file
+from mer_plugins.reproduction.cells import Cell, Setup, complete_folds, estimates_of, hop_file
 from mer_plugins.studies import COLUMNS, Study
 
 TESTED = tuple(dict.fromkeys(metric for _, metric in COLUMNS))
-_ESTIMATES = "estimates.npz"
 
 
 def read_songs(collections: Sequence[str], problem: Callable[[str, str], None]) -> list[Song]:
@@ -28,8 +27,8 @@ def read_songs(collections: Sequence[str], problem: Callable[[str, str], None]) 
     return [song for collection in collections for song in read_reference(collection, problem)]
 
 
-def score_study(study: Study, cells: Sequence[Cell], songs: Sequence[Song]) -> Comparison:
-    """Compare the rows of a study over the songs of the folds that are complete.
+def score_study(study: Study, cells: Sequence[Cell], setup: Setup) -> Comparison:
+    """Compare the rows of a study over the folds that are complete.
 
     Raises
     ------
@@ -39,20 +38,29 @@ def score_study(study: Study, cells: Sequence[Cell], songs: Sequence[Song]) -> C
     folds = complete_folds(cells)
     if not folds:
         raise MerError(f"{study.name}: no fold is complete: run the same command to go on")
-    systems = _systems(study, cells, folds)
-    predicted = set(systems[0].curves)
-    scored = [song for song in songs if _stem(song) in predicted]
-    renamed = [
-        System(s.name, s.source, {song.name: s.curves[_stem(song)] for song in scored})
-        for s in systems
+    rows = _systems(study, cells, folds)
+    songs = [song for song, of in zip(setup.songs, setup.fold_of, strict=True) if of in folds]
+    scored = [song for song in songs if all(song.audio.stem in row.curves for row in rows)]
+    systems = [
+        replace(row, curves={song.name: row.curves[song.audio.stem] for song in scored})
+        for row in rows
     ]
-    pairs = [match_system(scored, system) for system in renamed]
-    collection = ", ".join(cells[0].plan.data["collections"])
-    return compare(collection, scored, renamed, pairs, tested=TESTED)
+    return compare(
+        ", ".join(setup.collections),
+        scored,
+        systems,
+        [match_system(scored, system) for system in systems],
+        _warnings(songs, scored),
+        TESTED,
+    )
 
 
-def _stem(song: Song) -> str:
-    return PurePosixPath(song.name).stem
+def _warnings(songs: Sequence[Song], scored: Sequence[Song]) -> list[str]:
+    left = [song.name for song in songs if song not in scored]
+    if not left:
+        return []
+    which = f"{len(left)} of {len(songs)} songs are not scored, such as {left[0]}"
+    return [f"{which}: not every row has predicted them"]
 
 
 def _systems(study: Study, cells: Sequence[Cell], folds: Sequence[int]) -> list[System]:
@@ -60,7 +68,7 @@ def _systems(study: Study, cells: Sequence[Cell], folds: Sequence[int]) -> list[
         files = {f"hop {hop:g} s": hop_file(hop) for hop in study.hops_s}
         return [_system(label, cells, folds, file) for label, file in files.items()]
     return [
-        _system(row.label, [c for c in cells if c.row == row], folds, _ESTIMATES)
+        _system(row.label, [c for c in cells if c.row == row], folds, ESTIMATES)
         for row in study.rows
     ]
 
