@@ -167,6 +167,16 @@ def test_a_song_that_a_row_has_not_predicted_is_told_of(tmp_path, setup, cells):
     assert "1 of 6 songs are not scored, such as 0.wav" in found.warnings[0]
 
 
+def test_the_results_tell_what_was_heard_and_of_which_collection(tmp_path, command):
+    result = command("table1")
+    assert result.exit_code == 0, result.output
+    results = json.loads((tmp_path / "new/table1/results.json").read_text())
+    assert results["reference"]["collection"] == str(tmp_path / "songs")
+    assert results["study"]["folds"] == "2 by artist"
+    for system in results["systems"]:
+        assert system["trained_on"] == {"songs": 0, "artists": 0, "of": 6}, system["name"]
+
+
 @pytest.mark.parametrize("name", ["table1", "figure3"])
 def test_everything_comes_again_from_the_predictions_in_the_cells(tmp_path, command, name):
     assert command(name).exit_code == 0

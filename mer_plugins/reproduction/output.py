@@ -57,6 +57,7 @@ def _provenance(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
         "name": study.name,
         "source": study.source,
         "budget": first.data["budget"],
+        "folds": first.data["folds"],
         "folds scored": complete_folds(cells),
         "rows": {
             cell.row.label: {

@@ -78,7 +78,7 @@ def _system(label: str, cells: Sequence[Cell], folds: Sequence[int], file: str) 
     found = estimates_of(cells, folds, file)
     curves = {name: from_start(values, segment_s) for name, values in found.items()}
     source = f"{cells[0].row.plugin}, {cells[0].plan.data['recipe']}, folds {list(folds)}"
-    return System(label, source, curves)
+    return System(label, source, curves, held_out=True)
 
 
 def not_significant(comparison: Comparison, level: float = 0.05) -> Mapping[str, set[int]]:
