@@ -8,10 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_study import HOPS, SETUP, STUDY, command_on, laid_out, run, setup_of, written
+from tiny_study import HOPS, SETUP, STUDY, command_on, curve, laid_out, run, setup_of, written
 
 from damff import studies
-from mer_plugins.reproduction.scoring import score_study
+from mer_plugins.evaluation.comparison import compare
+from mer_plugins.evaluation.systems import TRIVIAL
+from mer_plugins.reproduction.scoring import TESTED, score_study
 from mer_plugins.reproduction.training import cells_to_run
 from mer_plugins.sequence.folds import FoldTable
 from mer_plugins.sequence.run_folder import RunError
@@ -157,6 +159,42 @@ def test_a_cell_without_its_predictions_is_done_again(tmp_path, collection, cell
     assert path.read_bytes() == before
 
 
+def test_what_does_not_listen_is_fitted_on_the_other_folds(setup, cells):
+    found = score_study(STUDY, cells, setup)
+    names = [scored.system.name for scored in found.systems]
+    assert names == ["small", "large", *TRIVIAL]
+    truth = [np.round(curve(i), 6) for i in range(6)]
+    for name, expected in [
+        ("global-mean", lambda others: np.mean([c.mean(axis=0) for c in others], axis=0)),
+        ("mean-trajectory", lambda others: np.mean(others, axis=0)),
+    ]:
+        errors = [
+            np.sqrt(((truth[i] - expected(truth[1 - i % 2 :: 2])) ** 2).mean(axis=0))
+            for i in range(6)
+        ]
+        scores = found.systems[names.index(name)].scores
+        for d, dimension in enumerate(("valence", "arousal")):
+            score = scores["per-song", dimension, "rmse"].value
+            assert score == pytest.approx(np.mean(errors, axis=0)[d], abs=1e-6)
+
+
+def test_it_is_fitted_on_all_other_folds_where_one_is_scored(tmp_path, setup, cells):
+    one = laid_out(STUDY, tmp_path / "out", replace(setup, folds=(0,)))
+    both, alone = (score_study(STUDY, some, setup).systems[2] for some in (cells, one))
+    assert set(alone.pairs) == {"0.wav", "2.wav", "4.wav"}
+    for name, [(_, estimate)] in alone.pairs.items():
+        np.testing.assert_array_equal(estimate, both.pairs[name][0][1])
+
+
+def test_what_does_not_listen_changes_no_test_of_the_rows(setup, cells):
+    found = score_study(STUDY, cells, setup)
+    rows = found.systems[:2]
+    pairs = [{name: pair for name, [pair] in row.pairs.items()} for row in rows]
+    alone = compare("here", found.songs, [row.system for row in rows], pairs, tested=TESTED)
+    assert len(found.tests) == 6
+    assert found.tests == alone.tests
+
+
 def test_a_song_that_a_row_has_not_predicted_is_told_of(tmp_path, setup, cells):
     path = cells[1].folder / "estimates.npz"
     with np.load(path) as archive:
@@ -175,6 +213,12 @@ def test_the_results_tell_what_was_heard_and_of_which_collection(tmp_path, comma
     assert results["study"]["folds"] == "2 by artist"
     for system in results["systems"]:
         assert system["trained_on"] == {"songs": 0, "artists": 0, "of": 6}, system["name"]
+    notes = {system["name"]: system["note"] for system in results["systems"]}
+    assert [name for name in notes if "not the paper's" in notes[name]] == list(TRIVIAL)
+    page = (tmp_path / "new/table1/paper.md").read_text()
+    assert page.count("| global-mean† |") == page.count("| mean-trajectory† |") == 3
+    for text in (page, result.stdout):
+        assert "† ours, not the paper's" in text
 
 
 @pytest.mark.parametrize("name", ["table1", "figure3"])
@@ -183,7 +227,7 @@ def test_everything_comes_again_from_the_predictions_in_the_cells(tmp_path, comm
     folder = tmp_path / "new" / name
     files = ("results.json", "per_song.csv", "table.md", "paper.md")
     before = {file: (folder / file).read_bytes() for file in files}
-    assert before["per_song.csv"].count(b"\n") == 1 + 6 * (3 if name == "figure3" else 2)
+    assert before["per_song.csv"].count(b"\n") == 1 + 6 * (5 if name == "figure3" else 4)
     shutil.rmtree(folder)
     kept = ("config.json", "run.json", "estimates")
     for path in (tmp_path / "new/cells").rglob("*"):

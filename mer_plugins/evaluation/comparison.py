@@ -7,7 +7,7 @@ the songs that both systems have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
@@ -190,6 +190,7 @@ def compare(
     pairs: Sequence[dict[str, Pair]],
     warnings: Sequence[str] = (),
     tested: Sequence[str] = TESTED,
+    untested: Collection[str] = (),
 ) -> Comparison:
     """Score systems and test each against the first; score the raters where there are several.
 
@@ -205,6 +206,8 @@ def compare(
         What was told already.
     tested : sequence of str
         Metrics whose per-song scores are tested, in one family.
+    untested : collection of str
+        Names of systems that are scored only, so that the family does not grow by them.
 
     Raises
     ------
@@ -215,7 +218,7 @@ def compare(
         _scored(songs, system, {name: [pair] for name, pair in found.items()})
         for system, found in zip(systems, pairs, strict=True)
     ]
-    tests = _tests(songs, scored, tested)
+    tests = _tests(songs, [s for s in scored if s.system.name not in untested], tested)
     return Comparison(reference, songs, [*scored, *_raters(songs)], tests, warnings)
 
 

@@ -1,4 +1,8 @@
-"""Score the cells of a study as ``mer evaluate`` scores systems, on the songs of complete folds."""
+"""Score the cells of a study as ``mer evaluate`` scores systems, on the songs of complete folds.
+
+Beside them stand predictors that do not listen, which no paper's table has: they are fitted on the
+labels of the other folds, and are not tested, so that the tests stay those of the study's rows.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mer_plugins.errors import MerError
-from mer_plugins.evaluation.comparison import Comparison, compare, match_system
-from mer_plugins.evaluation.held_out import ESTIMATES, from_start
+from mer_plugins.evaluation.comparison import Comparison, Scored, compare, match_system
+from mer_plugins.evaluation.held_out import ESTIMATES, fitted_on_others, from_start
 from mer_plugins.evaluation.reference import Song, read_reference
-from mer_plugins.evaluation.systems import System
+from mer_plugins.evaluation.systems import TRIVIAL, System
 from mer_plugins.reproduction.cells import Cell, Setup, complete_folds, estimates_of, hop_file
 from mer_plugins.studies import COLUMNS, Study
 
 TESTED = tuple(dict.fromkeys(metric for _, metric in COLUMNS))
+UNLISTENING = "does not listen; fitted on the other folds; ours, not the paper's, and not tested"
 
 
 def read_songs(collections: Sequence[str], problem: Callable[[str, str], None]) -> list[Song]:
@@ -28,7 +33,7 @@ def read_songs(collections: Sequence[str], problem: Callable[[str, str], None]) 
 
 
 def score_study(study: Study, cells: Sequence[Cell], setup: Setup) -> Comparison:
-    """Compare the rows of a study over the folds that are complete.
+    """Compare the rows of a study, and what does not listen, over the folds that are complete.
 
     Raises
     ------
@@ -45,14 +50,28 @@ def score_study(study: Study, cells: Sequence[Cell], setup: Setup) -> Comparison
         replace(row, curves={song.name: row.curves[song.audio.stem] for song in scored})
         for row in rows
     ]
-    return compare(
+    systems += [_unlistening(name, scored, setup) for name in TRIVIAL]
+    found = compare(
         ", ".join(setup.collections),
         scored,
         systems,
         [match_system(scored, system) for system in systems],
         _warnings(songs, scored),
         TESTED,
+        untested=TRIVIAL,
     )
+    noted = [replace(s, note=UNLISTENING) if is_unlistening(s) else s for s in found.systems]
+    return replace(found, systems=noted)
+
+
+def is_unlistening(scored: Scored) -> bool:
+    """Tell whether a system is one that does not listen, which is no row of the paper."""
+    return scored.system.name in TRIVIAL
+
+
+def _unlistening(name: str, scored: Sequence[Song], setup: Setup) -> System:
+    system = fitted_on_others(name, setup.songs, setup.fold_of, f"folds {setup.folds_from}")
+    return replace(system, curves={song.name: system.curves[song.name] for song in scored})
 
 
 def _warnings(songs: Sequence[Song], scored: Sequence[Song]) -> list[str]:
@@ -84,7 +103,7 @@ def _system(label: str, cells: Sequence[Cell], folds: Sequence[int], file: str) 
 def not_significant(comparison: Comparison, level: float = 0.05) -> Mapping[str, set[int]]:
     """Return, by system, the columns of :data:`COLUMNS` that do not differ from the first system.
 
-    By the paired t test over songs, the paper's, with Holm's rule over the whole table.
+    By the paired t test over songs, the paper's, with Holm's rule over the study's rows.
     """
     found: dict[str, set[int]] = {}
     for test in comparison.tests:
