@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,7 +57,7 @@ class StudyRow:
 
     @property
     def key(self) -> str:
-        """Name of its folder; rows of several studies that are trained alike share it."""
+        """Name of its network: the plugin and its settings."""
         return "-".join([self.plugin, *(f"{k}={v}" for k, v in sorted(self.settings.items()))])
 
 
@@ -93,3 +95,14 @@ class Study:
         if name not in self.budgets:
             raise PluginError(f"no budget is called {name!r}: there are {', '.join(self.budgets)}")
         return self.budgets[name]
+
+    def run_name(self, row: StudyRow, budget: str) -> str:
+        """Name the folder of a row's runs: network, recipe, and a hash of the budget's changes.
+
+        So rows of several studies share runs where they ask for the same, and only there.
+        """
+        name, changes = f"{row.key}-{row.recipes[budget]}", self.budget(budget).changes
+        if not changes:
+            return name
+        text = json.dumps(changes, sort_keys=True)
+        return f"{name}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"

@@ -49,7 +49,7 @@ def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("MER_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def song():
     """Return a function that writes a song of some seconds and returns its path."""
 

@@ -89,7 +89,7 @@ def command(studies: tuple[str, ...], as_list: bool, **options: Any) -> int:
     if not options["score_only"]:
         _train(list(cells.values()), setup, options)
     for study in chosen:
-        _score(study, cells[study.name], budget[study.name], options)
+        _score(study, cells[study.name], budget[study.name], setup, options["output"] / study.name)
     return 0
 
 
@@ -108,6 +108,7 @@ def _study(host: PluginHost, name: str) -> Study:
 
 def _setup(options: dict[str, Any]) -> Setup:
     from mer_plugins.reproduction.cells import Setup
+    from mer_plugins.reproduction.scoring import read_songs
     from mer_plugins.sequence.backends import find_device
     from mer_plugins.sequence.folds import FoldTable, read_folds
 
@@ -117,9 +118,14 @@ def _setup(options: dict[str, Any]) -> Setup:
     folds = tuple(dict.fromkeys(options["folds"])) or tuple(range(count))
     if outside := [fold for fold in folds if not 0 <= fold < count]:
         raise click.UsageError(f"--folds has {outside[0]}: expected numbers from 0 to {count - 1}")
-    names = tuple(Path(name).name for name in options["data"])
+    songs = read_songs(options["data"], _problem)
     device = find_device(options["device"])
-    return Setup(names, table, csv.name if csv else "", count, folds, device)
+    name = csv.name if csv else ""
+    return Setup(options["data"], tuple(songs), table, name, count, folds, device)
+
+
+def _problem(name: str, reason: str) -> None:
+    click.echo(f"{name}: {reason}", err=True)
 
 
 def _cells(study: Study, budget: str, host: PluginHost, setup: Setup, output: Path) -> list[Cell]:
@@ -139,7 +145,7 @@ def _told(cells: dict[str, list[Cell]]) -> int:
 
 def _train(studies: Sequence[list[Cell]], setup: Setup, options: dict[str, Any]) -> None:
     from mer_plugins.cli.training_progress import loaded
-    from mer_plugins.reproduction.cells import cells_to_run, run_cells
+    from mer_plugins.reproduction.training import cells_to_run, run_cells
 
     cells = [cell for found in studies for cell in found]
     run_cells(
@@ -169,22 +175,20 @@ def _listeners(count: int, *, quiet: bool) -> Callable[[Cell], Listener]:
     return listener
 
 
-def _score(study: Study, cells: list[Cell], budget: str, options: dict[str, Any]) -> None:
+def _score(study: Study, cells: list[Cell], budget: str, setup: Setup, folder: Path) -> None:
     from mer_plugins.reproduction.cells import complete_folds
     from mer_plugins.reproduction.output import write
-    from mer_plugins.reproduction.scoring import read_songs, score_study
+    from mer_plugins.reproduction.scoring import score_study
 
-    songs = read_songs(
-        options["data"], lambda name, reason: click.echo(f"{name}: {reason}", err=True)
-    )
-    comparison = score_study(study, cells, songs)
+    comparison = score_study(study, cells, setup)
+    for text in comparison.warnings:
+        click.echo(f"warning: {text}", err=True)
     folds = ", ".join(map(str, complete_folds(cells)))
     facts = [
-        f"data: {', '.join(cells[0].plan.data['collections'])}, {len(comparison.songs)} songs of "
-        f"fold {folds} (folds: {cells[0].plan.data['folds']}), none of them trained on",
+        f"data: {comparison.reference}, {len(comparison.songs)} songs of fold {folds} (folds: "
+        f"{setup.folds_from}), none of them trained on",
         f"budget {budget}: {study.budget(budget).summary}",
     ]
-    folder = options["output"] / study.name
     write(study, comparison, cells, folder, facts)
     _show(study, comparison)
     click.echo(f"\nwritten: {folder}\n")

@@ -7,7 +7,7 @@ the songs and half seconds that both systems have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -161,6 +161,7 @@ def compare(
     pairs: Sequence[dict[str, Pair]],
     warnings: Sequence[str] = (),
     tested: Sequence[str] = TESTED,
+    untested: Collection[str] = (),
 ) -> Comparison:
     """Score systems and test each against the first; score the raters where there are several.
 
@@ -176,6 +177,8 @@ def compare(
         What was told already.
     tested : sequence of str
         Metrics whose per-song scores are tested, in one family.
+    untested : collection of str
+        Names of systems that are scored only, so that the family does not grow by them.
 
     Raises
     ------
@@ -186,7 +189,8 @@ def compare(
         _scored(songs, system, {name: [pair] for name, pair in found.items()})
         for system, found in zip(systems, pairs, strict=True)
     ]
-    tests = paired_tests(songs, scored, tested)
+    shown = [one for one in scored if one.system.name not in untested]
+    tests = paired_tests(songs, shown, tested)
     return Comparison(reference, songs, [*scored, *_raters(songs)], tests, warnings)
 
 

@@ -41,6 +41,17 @@ def fitted_by_folds(name: str, songs: Sequence[Song], table: FoldTable, source: 
         If all songs with a curve are in one fold.
     """
     folds = assign_folds(songs, table, table.count or _FOLDS, _SEED)
+    return fitted_on_others(name, songs, folds, source)
+
+
+def fitted_on_others(name: str, songs: Sequence[Song], folds: Sequence[int], source: str) -> System:
+    """Fit a predictor that does not listen as :func:`fitted_by_folds`, given each song's fold.
+
+    Raises
+    ------
+    EvaluationError
+        If all songs with a curve are in one fold.
+    """
     curves: dict[str, Intervals] = {}
     for fold in sorted(set(folds)):
         others = [s for s, of in zip(songs, folds, strict=True) if of != fold and len(s.labels)]

@@ -1,33 +1,32 @@
 """The cells of a study, one training for each row and fold, and the runs that they leave.
 
-Folds come first: when the first fold is done, every row has been scored on the same songs. A cell
-that was stopped goes on where it was; one that is done is not touched again. Studies with one
-output folder share the cells that they have in common.
+Folds come first: when the first fold is done, every row has been scored on the same songs. Studies
+with one output folder share the cells that they have in common.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from mer_plugins.curves import FloatArray
-from mer_plugins.errors import MerError
-from mer_plugins.evaluation.held_out import stored_predictions
+from mer_plugins.evaluation.held_out import ESTIMATES, stored_predictions
+from mer_plugins.evaluation.reference import Song
 from mer_plugins.host import PluginHost, load_factory
+from mer_plugins.reproduction.checks import check_run
 from mer_plugins.sequence import run_folder
-from mer_plugins.sequence.excerpts import LabelledTrack
-from mer_plugins.sequence.fit import MODEL, Estimates, Listener, Plan, fit
+from mer_plugins.sequence.fit import Plan
 from mer_plugins.sequence.folds import FoldTable, assign_folds
-from mer_plugins.sequence.front_end import FrontEndConfig
-from mer_plugins.sequence.recipe import Recipe, Trainable
-from mer_plugins.sequence.whole_tracks import TrackNetwork
+from mer_plugins.sequence.recipe import Trainable
 from mer_plugins.studies import Study, StudyRow
 
 CELLS = "cells"
+SEED = 0
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,14 @@ class Cell:
     hops_s: tuple[float, ...] = ()
 
     @property
+    def is_trained(self) -> bool:
+        """Whether a network is there, and what it predicted."""
+        return all((self.folder / name).exists() for name in (run_folder.RESULT, ESTIMATES))
+
+    @property
     def is_done(self) -> bool:
         """Whether everything that is to be scored is there."""
-        found = [run_folder.RESULT, *(hop_file(hop) for hop in self.hops_s)]
-        return all((self.folder / name).exists() for name in found)
+        return self.is_trained and all((self.folder / hop_file(h)).exists() for h in self.hops_s)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ class Setup:
     Parameters
     ----------
     collections : tuple of str
-        Names of the labelled collections, for the record.
+        The labelled collections, as given.
+    songs : tuple of Song
+        Theirs, with labels.
     table : FoldTable
         Folds by song and artist.
     folds_csv : str
@@ -68,11 +73,29 @@ class Setup:
     """
 
     collections: tuple[str, ...]
+    songs: tuple[Song, ...]
     table: FoldTable
     folds_csv: str
     count: int
     folds: tuple[int, ...]
     device: str
+
+    @cached_property
+    def fold_of(self) -> tuple[int, ...]:
+        """The fold of each song."""
+        # By the names that training knows, since a name counts where no artist is known.
+        named = [replace(song, name=song.audio.stem) for song in self.songs]
+        return tuple(assign_folds(named, self.table, self.count, SEED))
+
+    def split(self, fold: int) -> tuple[set[str], set[str]]:
+        """Return the names of the songs that are heard without a fold, and of those left out."""
+        pairs = list(zip((song.audio.stem for song in self.songs), self.fold_of, strict=True))
+        return {name for name, of in pairs if of != fold}, {n for n, of in pairs if of == fold}
+
+    @property
+    def folds_from(self) -> str:
+        """Where the folds come from, for people."""
+        return self.folds_csv or f"{self.count} by artist"
 
 
 def hop_file(hop_s: float) -> str:
@@ -87,19 +110,24 @@ def cells_of(study: Study, budget: str, host: PluginHost, setup: Setup, output: 
     ------
     PluginError
         If a plugin of the study is not there, cannot be trained, or has no such recipe.
+    RunError
+        If the folder of a cell holds another run than the cell's.
     """
     plans = {row.label: _plan(row, study, budget, host, setup) for row in study.rows}
-    return [
-        _cell(row, fold, plans[row.label], study, output / CELLS)
+    cells = [
+        _cell(row, fold, plans[row.label], study, output / CELLS / study.run_name(row, budget))
         for fold in setup.folds
         for row in study.rows
     ]
+    for cell in cells:
+        check_run(cell.folder, cell.plan, *setup.split(cell.fold))
+    return cells
 
 
-def _cell(row: StudyRow, fold: int, plan: Plan, study: Study, output: Path) -> Cell:
+def _cell(row: StudyRow, fold: int, plan: Plan, study: Study, runs: Path) -> Cell:
     recipe = replace(plan.recipe, seed=plan.recipe.seed + fold)
     data = {**plan.data, "fold": fold}
-    folder = output / row.key / f"fold-{fold}"
+    folder = runs / f"fold-{fold}"
     return Cell(row, fold, replace(plan, recipe=recipe, data=data), folder, study.hops_s)
 
 
@@ -117,84 +145,13 @@ def _plan(row: StudyRow, study: Study, budget: str, host: PluginHost, setup: Set
         data={
             "recipe": name,
             "budget": budget,
-            "collections": list(setup.collections),
-            "folds": setup.folds_csv or f"{setup.count} by artist",
+            # Names, not paths: a collection that was moved is the same.
+            "collections": [Path(os.path.abspath(name)).name for name in setup.collections],
+            "folds": setup.folds_from,
         },
         table=setup.table,
         device=torch.device(setup.device),
     )
-
-
-def run_cells(
-    cells: Sequence[Cell],
-    setup: Setup,
-    load: Callable[[Recipe], list[LabelledTrack]],
-    listener: Callable[[Cell], Listener] = lambda cell: Listener(),
-) -> None:
-    """Train and score every cell that is not done.
-
-    Parameters
-    ----------
-    load : callable
-        Reads the labelled recordings with the front end of a recipe.
-    listener : callable
-        Makes the listener of a cell.
-
-    Raises
-    ------
-    MerError
-        If a fold has no recording, or a cell's folder holds another run.
-    """
-    for _, group in groupby(_in_order(cells, setup.folds), key=_front_end):
-        first, *others = group
-        tracks = load(first.plan.recipe)
-        folds = assign_folds(tracks, setup.table, setup.count, seed=0)
-        for cell in (first, *others):
-            _run(cell, tracks, folds, listener(cell))
-
-
-def cells_to_run(cells: Iterable[Cell]) -> list[Cell]:
-    """Return each cell that is not done, once, however many studies share it."""
-    return list({cell.folder: cell for cell in cells if not cell.is_done}.values())
-
-
-def _in_order(cells: Sequence[Cell], folds: Sequence[int]) -> list[Cell]:
-    """Sort cells by fold, and by front end, so that the data is read as seldom as can be."""
-    todo = cells_to_run(cells)
-    front_ends = list(dict.fromkeys(map(_front_end, todo)))
-    return sorted(todo, key=lambda c: (folds.index(c.fold), front_ends.index(_front_end(c))))
-
-
-def _front_end(cell: Cell) -> tuple[FrontEndConfig, tuple[int, ...]]:
-    return cell.plan.recipe.features, cell.plan.recipe.copy_bit_rates
-
-
-def _run(
-    cell: Cell, tracks: Sequence[LabelledTrack], folds: Sequence[int], listener: Listener
-) -> None:
-    pairs = list(zip(tracks, folds, strict=True))
-    held_out = [track for track, fold in pairs if fold == cell.fold]
-    if not held_out:
-        raise MerError(f"no recording is in fold {cell.fold}: there are folds {sorted({*folds})}")
-    training = [track for track, fold in pairs if fold != cell.fold]
-    if not (cell.folder / run_folder.RESULT).exists():
-        fit(cell.plan, training, held_out, cell.folder, resume=True, listener=listener)
-    if cell.hops_s:
-        _score_hops(cell, held_out)
-
-
-def _score_hops(cell: Cell, held_out: Sequence[LabelledTrack]) -> None:
-    network = TrackNetwork.load(
-        cell.folder / MODEL, cell.plan.plugin, cell.plan.trainable, str(cell.plan.device)
-    )
-    found: dict[float, Estimates] = {hop: {} for hop in cell.hops_s}
-    for track in held_out:
-        encoded = network.encode(track.segments)
-        for hop in cell.hops_s:
-            segments = round(hop / cell.plan.recipe.features.segment_s)
-            found[hop][track.name] = network.slide(encoded, (segments, segments))
-    for hop, estimates in found.items():
-        run_folder.write_estimates(cell.folder / hop_file(hop), estimates)
 
 
 def complete_folds(cells: Sequence[Cell]) -> list[int]:

@@ -57,6 +57,7 @@ def _provenance(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
         "name": study.name,
         "source": study.source,
         "budget": first.data["budget"],
+        "folds": first.data["folds"],
         "folds scored": complete_folds(cells),
         "rows": {
             cell.row.label: {
@@ -78,9 +79,10 @@ def plot_hops(study: Study, comparison: Comparison) -> Figure:
 
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     metrics = dict.fromkeys(metric for _, metric in COLUMNS)
+    hops = comparison.systems[: len(study.hops_s)]
     for ax, metric in zip(figure.subplots(1, len(metrics)), metrics, strict=True):
         for dimension, mark in (("arousal", "s"), ("valence", "o")):
-            scores = [s.scores["per-song", dimension, metric] for s in comparison.systems]
+            scores = [s.scores["per-song", dimension, metric] for s in hops]
             low, high = [s.low for s in scores], [s.high for s in scores]
             colour = COLOURS[dimension]
             ax.fill_between(study.hops_s, low, high, color=colour, alpha=0.15, lw=0)

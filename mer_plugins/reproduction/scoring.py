@@ -1,20 +1,24 @@
-"""Score the cells of a study as ``mer evaluate`` scores systems, on the songs of complete folds."""
+"""Score the cells of a study as ``mer evaluate`` scores systems, on the songs of complete folds.
+
+Beside them stand predictors that do not listen, which no paper's table has: they are fitted on the
+labels of the other folds, and are not tested, so that the tests stay those of the study's rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePosixPath
+from dataclasses import replace
 
 from mer_plugins.errors import MerError
-from mer_plugins.evaluation.comparison import Comparison, compare, match_system
-from mer_plugins.evaluation.held_out import from_start
+from mer_plugins.evaluation.comparison import Comparison, Scored, compare, match_system
+from mer_plugins.evaluation.held_out import ESTIMATES, fitted_on_others, from_start
 from mer_plugins.evaluation.reference import Song, read_reference
-from mer_plugins.evaluation.systems import System
-from mer_plugins.reproduction.cells import Cell, complete_folds, estimates_of, hop_file
+from mer_plugins.evaluation.systems import TRIVIAL, System
+from mer_plugins.reproduction.cells import Cell, Setup, complete_folds, estimates_of, hop_file
 from mer_plugins.studies import COLUMNS, Study
 
 TESTED = tuple(dict.fromkeys(metric for _, metric in COLUMNS))
-_ESTIMATES = "estimates.npz"
+UNLISTENING = "does not listen; fitted on the other folds; ours, not the paper's, and not tested"
 
 
 def read_songs(collections: Sequence[str], problem: Callable[[str, str], None]) -> list[Song]:
@@ -28,8 +32,8 @@ def read_songs(collections: Sequence[str], problem: Callable[[str, str], None]) 
     return [song for collection in collections for song in read_reference(collection, problem)]
 
 
-def score_study(study: Study, cells: Sequence[Cell], songs: Sequence[Song]) -> Comparison:
-    """Compare the rows of a study over the songs of the folds that are complete.
+def score_study(study: Study, cells: Sequence[Cell], setup: Setup) -> Comparison:
+    """Compare the rows of a study, and what does not listen, over the folds that are complete.
 
     Raises
     ------
@@ -39,20 +43,43 @@ def score_study(study: Study, cells: Sequence[Cell], songs: Sequence[Song]) -> C
     folds = complete_folds(cells)
     if not folds:
         raise MerError(f"{study.name}: no fold is complete: run the same command to go on")
-    systems = _systems(study, cells, folds)
-    predicted = set(systems[0].curves)
-    scored = [song for song in songs if _stem(song) in predicted]
-    renamed = [
-        System(s.name, s.source, {song.name: s.curves[_stem(song)] for song in scored})
-        for s in systems
+    rows = _systems(study, cells, folds)
+    songs = [song for song, of in zip(setup.songs, setup.fold_of, strict=True) if of in folds]
+    scored = [song for song in songs if all(song.audio.stem in row.curves for row in rows)]
+    systems = [
+        replace(row, curves={song.name: row.curves[song.audio.stem] for song in scored})
+        for row in rows
     ]
-    pairs = [match_system(scored, system) for system in renamed]
-    collection = ", ".join(cells[0].plan.data["collections"])
-    return compare(collection, scored, renamed, pairs, tested=TESTED)
+    systems += [_unlistening(name, scored, setup) for name in TRIVIAL]
+    found = compare(
+        ", ".join(setup.collections),
+        scored,
+        systems,
+        [match_system(scored, system) for system in systems],
+        _warnings(songs, scored),
+        TESTED,
+        untested=TRIVIAL,
+    )
+    noted = [replace(s, note=UNLISTENING) if is_unlistening(s) else s for s in found.systems]
+    return replace(found, systems=noted)
 
 
-def _stem(song: Song) -> str:
-    return PurePosixPath(song.name).stem
+def is_unlistening(scored: Scored) -> bool:
+    """Tell whether a system is one that does not listen, which is no row of the paper."""
+    return scored.system.name in TRIVIAL
+
+
+def _unlistening(name: str, scored: Sequence[Song], setup: Setup) -> System:
+    system = fitted_on_others(name, setup.songs, setup.fold_of, f"folds {setup.folds_from}")
+    return replace(system, curves={song.name: system.curves[song.name] for song in scored})
+
+
+def _warnings(songs: Sequence[Song], scored: Sequence[Song]) -> list[str]:
+    left = [song.name for song in songs if song not in scored]
+    if not left:
+        return []
+    which = f"{len(left)} of {len(songs)} songs are not scored, such as {left[0]}"
+    return [f"{which}: not every row has predicted them"]
 
 
 def _systems(study: Study, cells: Sequence[Cell], folds: Sequence[int]) -> list[System]:
@@ -60,7 +87,7 @@ def _systems(study: Study, cells: Sequence[Cell], folds: Sequence[int]) -> list[
         files = {f"hop {hop:g} s": hop_file(hop) for hop in study.hops_s}
         return [_system(label, cells, folds, file) for label, file in files.items()]
     return [
-        _system(row.label, [c for c in cells if c.row == row], folds, _ESTIMATES)
+        _system(row.label, [c for c in cells if c.row == row], folds, ESTIMATES)
         for row in study.rows
     ]
 
@@ -70,13 +97,13 @@ def _system(label: str, cells: Sequence[Cell], folds: Sequence[int], file: str) 
     found = estimates_of(cells, folds, file)
     curves = {name: from_start(values, segment_s) for name, values in found.items()}
     source = f"{cells[0].row.plugin}, {cells[0].plan.data['recipe']}, folds {list(folds)}"
-    return System(label, source, curves)
+    return System(label, source, curves, held_out=True)
 
 
 def not_significant(comparison: Comparison, level: float = 0.05) -> Mapping[str, set[int]]:
     """Return, by system, the columns of :data:`COLUMNS` that do not differ from the first system.
 
-    By the paired t test over songs, the paper's, with Holm's rule over the whole table.
+    By the paired t test over songs, the paper's, with Holm's rule over the study's rows.
     """
     found: dict[str, set[int]] = {}
     for test in comparison.tests:

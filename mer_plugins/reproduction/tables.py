@@ -8,11 +8,12 @@ from typing import Any
 from mer_plugins.evaluation.comparison import Comparison
 from mer_plugins.evaluation.scoring import AGGREGATIONS
 from mer_plugins.evaluation.tables import SHOWN
-from mer_plugins.reproduction.scoring import not_significant
+from mer_plugins.reproduction.scoring import is_unlistening, not_significant
 from mer_plugins.studies import COLUMNS, Study
 
 _NOT_SIGNIFICANT = "°"
 _PAPER_MARK = "*"
+_OURS = "†"
 
 
 def blocks(study: Study, comparison: Comparison) -> Iterator[tuple[str, list[list[str]]]]:
@@ -31,9 +32,8 @@ def blocks(study: Study, comparison: Comparison) -> Iterator[tuple[str, list[lis
         for scored in comparison.systems:
             marks = same.get(scored.system.name, set()) if aggregation == AGGREGATIONS[0] else set()
             values = [scored.scores[aggregation, d, m].value for d, m in COLUMNS]
-            rows.append(
-                [scored.system.name, *(_found(v, i in marks) for i, v in enumerate(values))]
-            )
+            name = f"{scored.system.name}{_OURS if is_unlistening(scored) else ''}"
+            rows.append([name, *(_found(v, i in marks) for i, v in enumerate(values))])
         yield f"here, {aggregation}", rows
 
 
@@ -55,7 +55,9 @@ def footnotes(study: Study, comparison: Comparison) -> list[str]:
     first = comparison.systems[0].system.name
     found = [
         f"{_NOT_SIGNIFICANT} not significantly different from {first} (per-song, paired t test "
-        "over songs, 5 %, Holm's rule over the table).",
+        "over songs, 5 %, Holm's rule over the study's rows).",
+        f"{_OURS} ours, not the paper's: does not listen, fitted on the labels of the other folds, "
+        "not tested.",
         "Per-song: the paper's aggregation, the mean over songs of the score in each; pooled: over "
         "all half seconds; song-level: over the songs' means.",
     ]

@@ -135,7 +135,7 @@ def fit(
         If `folder` holds another run, or one and `resume` is False.
     """
     names = [track.name for track in training]
-    settings = {**_settings(plan), "recordings": names, "held_out": [t.name for t in held_out]}
+    settings = {**settings_of(plan), "recordings": names, "held_out": [t.name for t in held_out]}
     run_folder.begin(folder, settings, resume=resume)
     recipe = plan.recipe
     trained, validation = split_validation(training, plan.table, recipe.validation, recipe.seed)
@@ -210,7 +210,7 @@ def write_results(
     run_folder.write_json(
         folder / run_folder.RESULT,
         {
-            **_settings(plan),
+            **settings_of(plan),
             "recordings": {"trained": trained, "held_out": len(held_out)},
             # JSON knows no NaN.
             "scores": {k: None if math.isnan(v) else v for k, v in scores.items()},
@@ -220,7 +220,8 @@ def write_results(
     )
 
 
-def _settings(plan: Plan) -> dict[str, Any]:
+def settings_of(plan: Plan) -> dict[str, Any]:
+    """Return what ``config.json`` of a run tells of its plan."""
     return {
         "plugin": plan.plugin,
         "model": asdict(plan.config),
@@ -374,7 +375,7 @@ def fit_folds(
     dict
         Scores over all recordings; with `only`, over those of these folds, and before their maps.
     """
-    run_folder.begin(folder, {**_settings(plan), "folds": list(folds)}, resume=resume)
+    run_folder.begin(folder, {**settings_of(plan), "folds": list(folds)}, resume=resume)
     checkpoints: dict[int, Checkpoint] = {}
     raw = Estimates()
     if only is not None and (unknown := sorted(set(only) - set(folds))):

@@ -59,6 +59,19 @@ def _differing(found: Any, wanted: Mapping[str, Any]) -> list[str]:
     return [key for key in {**wanted, **found} if found.get(key) != wanted.get(key)]
 
 
+def settings_in(folder: Path) -> dict[str, Any]:
+    """Return the settings that a run was begun with; none where it is no run's folder.
+
+    Raises
+    ------
+    RunError
+        If they are damaged.
+    """
+    path = folder / CONFIG
+    found = _read_json(path).get("settings") if path.exists() else None
+    return found if isinstance(found, dict) else {}
+
+
 def recordings(folder: Path) -> set[str]:
     """Return the names of the recordings a run was trained on; none where it is no run's folder.
 
@@ -67,9 +80,7 @@ def recordings(folder: Path) -> set[str]:
     RunError
         If the folder's settings are damaged.
     """
-    path = folder / CONFIG
-    settings = _read_json(path).get("settings") if path.exists() else None
-    found = settings.get("recordings") if isinstance(settings, dict) else None
+    found = settings_in(folder).get("recordings")
     return {str(name) for name in found} if isinstance(found, list) else set()
 
 
