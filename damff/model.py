@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
+
+from mer_plugins.sequence.checks import check_dropout, check_sizes, check_tuple, check_types
 
 Kernel = tuple[int, int]
 
@@ -30,15 +32,7 @@ CNN_VARIANTS: dict[str, tuple[tuple[Kernel, Kernel], tuple[Kernel, Kernel]]] = {
 }
 
 Fusion = Literal["scam", "attention-map", "attended-sum", "channel", "spatial", "sum", "aff"]
-FUSIONS: tuple[Fusion, ...] = (
-    "scam",
-    "attention-map",
-    "attended-sum",
-    "channel",
-    "spatial",
-    "sum",
-    "aff",
-)
+FUSIONS: tuple[Fusion, ...] = get_args(Fusion)
 
 
 @dataclass(frozen=True)
@@ -88,25 +82,12 @@ class DAMFFConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        check_types(self)
+        check_sizes(self, "n_mels", "n_frames", "reduction", "hidden")
+        check_tuple(self, "channels", 3)
+        check_dropout(self.dropout)
         if self.cnn not in CNN_VARIANTS:
             raise ValueError(f"cnn is {self.cnn!r}: expected one of {', '.join(CNN_VARIANTS)}")
-        if self.fusion not in FUSIONS:
-            raise ValueError(f"fusion is {self.fusion!r}: expected one of {', '.join(FUSIONS)}")
-        if self.axis_order not in ("frequency-time", "time-frequency"):
-            raise ValueError(
-                f"axis_order is {self.axis_order!r}: expected frequency-time or time-frequency"
-            )
-        self._check_sizes()
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout!r}: expected at least 0 and less than 1")
-
-    def _check_sizes(self) -> None:
-        sizes = (self.n_mels, self.n_frames, *self.channels, self.reduction, self.hidden)
-        if len(self.channels) != 3 or any(type(size) is not int or size < 1 for size in sizes):
-            raise ValueError(
-                f"n_mels, n_frames, channels, reduction, hidden are {sizes}: "
-                "expected whole numbers from 1 up, three of them channels"
-            )
         if self.outputs not in (1, 2):
             raise ValueError(f"outputs is {self.outputs!r}: expected 1 or 2")
         if min(self.map_size) < 1:

@@ -96,10 +96,10 @@ def test_files_that_are_no_checkpoint(checkpoint, tmp_path, monkeypatch, kind):
         ),
         (lambda c: replace(c, hops=(0, 1)), "window of 20 and hops"),
         (lambda c: replace(c, hops=(1, 21)), "window of 20 and hops"),
-        (lambda c: replace(c, model={**c.model, "channels": [8, 16]}), "three of them channels"),
-        (lambda c: replace(c, model={**c.model, "reduction": 0}), "whole numbers from 1 up"),
+        (lambda c: replace(c, model={**c.model, "channels": [8, 16]}), "expected 3 whole numbers"),
+        (lambda c: replace(c, model={**c.model, "reduction": 0}), "whole number from 1 up"),
         (lambda c: replace(c, model={**c.model, "reduction": 65}), "at most the 64 channels"),
-        (lambda c: replace(c, model={**c.model, "hidden": "many"}), "whole numbers from 1 up"),
+        (lambda c: replace(c, model={**c.model, "hidden": "many"}), "expected a whole number"),
         (lambda c: replace(c, model={**c.model, "outputs": 1}), "1 output.s.: expected 2"),
         (
             lambda c: replace(c, model={**c.model, "n_mels": 64}),

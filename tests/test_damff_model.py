@@ -203,6 +203,29 @@ def test_impossible_readings_are_refused(wrong):
         DAMFFConfig(**wrong)
 
 
+@pytest.mark.parametrize("value", ["no", "False", 0, None])
+def test_a_text_does_not_switch_a_reading_on(value):
+    with pytest.raises(ValueError, match=f"raw_view is {value!r}: expected true or false"):
+        DAMFFConfig(raw_view=value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"fusion": "cold"}, "fusion is 'cold': expected one of scam, attention-map"),
+        ({"dropout": "0,3"}, "dropout is '0,3': expected a number"),
+        ({"hidden": "64x"}, "hidden is '64x': expected a whole number"),
+        ({"channels": (8, 16, "64")}, "expected 3 whole numbers"),
+        ({"channels": 8}, "channels is 8: expected 3 whole numbers"),
+        ({"cnn": 3}, "cnn is 3: expected a text"),
+    ],
+    ids=str,
+)
+def test_a_wrong_type_is_told_with_the_right_one(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        DAMFFConfig(**wrong)
+
+
 def test_printed_it_reads_like_the_paper():
     text = str(DAMFFNet(DAMFFConfig()))
     for part in (

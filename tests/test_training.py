@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from damff.model import DAMFFConfig, DAMFFNet
 from damff.recipes import TRAINING
 from mer_plugins import EmotionCurve
+from mer_plugins.cli.options import parse_parameters
 from mer_plugins.cli.train import command
 from mer_plugins.errors import MerError, PluginError
 from mer_plugins.labels import on_grid
@@ -151,6 +152,8 @@ def test_it_can_learn_a_few_recordings_by_heart():
         ({"colour": 1}, "no setting is called 'colour'"),
         ({"cnn": "round"}, "the network cannot be made: cnn is 'round'"),
         ({"channels": [8, 16]}, "the network cannot be made"),
+        (parse_parameters(["raw_view=no"]), "raw_view is 'no': expected true or false"),
+        (parse_parameters(["raw_view=False"]), "raw_view is 'False': expected true or false"),
         ({"outputs": 1}, "'outputs' follows the recipe: free are cnn"),
         ({"n_mels": 64}, "'n_mels' follows the recipe"),
     ],
