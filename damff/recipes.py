@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from damff.model import DAMFFConfig, DAMFFNet
+from damff.config import DAMFFConfig
+from damff.model import DAMFFNet
 from mer_plugins.sequence.augment import Augmentation
 from mer_plugins.sequence.distillation import Distillation
 from mer_plugins.sequence.logmel import LogMelConfig
