@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -161,6 +162,74 @@ def test_it_can_learn_a_few_recordings_by_heart():
 def test_settings_no_network_has_are_refused(settings, complaint):
     with pytest.raises(PluginError, match=complaint):
         TRAINING.config(settings, TRAINING.recipe("deam-clips"))
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ("schedule=linear", "schedule is 'linear': expected one of constant, cosine"),
+        ("hops_s=[0,2.5]", r"hops_s is \(0, 2.5\): expected more than 0 s"),
+        ("hops_s=[60,60]", r"hops_s is \(60, 60\): .* at most the window's 30 s"),
+        ("hops_s=[0.5]", r"hops_s is \(0.5,\): expected 2 numbers"),
+        ("hops_s=[0.1,2.5]", "hops_s has 0.1 s: expected at least a segment of 0.5 s"),
+        ("window_s=0.2", "hops_s is .* at most the window.s 0.2 s"),
+        ("window_s=NaN", "window_s is nan: expected a positive number"),
+        ("excerpt_s=abc", "excerpt_s is 'abc': expected a number"),
+        ("excerpt_s=0.1", "excerpt_s has 0.1 s: expected at least a segment"),
+        ("excerpt_s=-1", "excerpt_s is -1: expected a number from 0 up"),
+        ("batch_size=0", "batch_size is 0: expected a whole number from 1 up"),
+        ("batch_size=-1", "batch_size is -1: expected a whole number from 1 up"),
+        ("epochs=2.5", "epochs is 2.5: expected a whole number"),
+        ('losses=["ccc"]', r"losses is \('ccc',\): expected 2 texts"),
+        ("losses=ccc", "losses is 'ccc': expected 2 texts"),
+        ("learning_rate=-1", "learning_rate is -1: expected a positive number"),
+        ("learning_rate=Infinity", "learning_rate is inf: expected a positive number"),
+        ("seed=-5", "seed is -5: expected a whole number from 0 up"),
+        ("seed=1e30", "seed is 1e.30: expected a whole number"),
+        (f"seed={10**30}", "seed is 10*: expected a whole number"),
+        ("average_decay=2", "average_decay is 2: expected a share from 0 to 1"),
+        ("clip_norm=0", "clip_norm is 0: expected a positive number"),
+        ("clip_norm=null", "clip_norm is None: expected a number"),
+        ("quadrant_weight=-1", "quadrant_weight is -1: expected a number from 0 up"),
+        ("weight_decay=-1", "weight_decay is -1: expected a number from 0 up"),
+        ("validation=1.5", "validation is 1.5: expected from 0 to below 1"),
+        ("validation=0", "validation is 0: early stopping needs"),
+        ("patience=-1", "patience is -1: expected a number from 0 up"),
+        ("per_dimension=no", "per_dimension is 'no': expected true or false"),
+        ("copy_bit_rates=48000", "copy_bit_rates is 48000: expected some whole numbers"),
+        ("copy_bit_rates=[0]", r"copy_bit_rates is \(0,\): expected bit/s from 1 up"),
+        ("augmentation.noise_snr_db=5", "noise_snr_db is 5: expected 2 numbers"),
+        ("augmentation.noise_snr_db=[9,5]", r"noise_snr_db is \(9, 5\): .* the lower one first"),
+        ("augmentation.noise=1.5", "noise is 1.5: expected a share"),
+        ("augmentation.shift_frames=1.5", "shift_frames is 1.5: expected a whole number"),
+        ("augmentation.colour=1", "no recipe setting is called 'augmentation.colour'"),
+        ("augmentation=1", "'augmentation' is a group: expected augmentation.NAME"),
+        ("features=x", "'features' is a group"),
+        ("features.floor=abc", "floor is 'abc': expected a number"),
+        ("features.make=1", "no recipe setting is called 'features.make'"),
+        ("distillation.mix_db=[1]", r"mix_db is \(1,\): expected 2 numbers"),
+        ("distillation.value_weight=-1", "value_weight is -1: expected a number from 0 up"),
+        ("colour=1", "no recipe setting is called 'colour'"),
+    ],
+)
+def test_recipes_that_cannot_be_are_one_line_before_any_data_is_read(given, complaint, tmp_path):
+    result = CliRunner().invoke(
+        command,
+        ["--plugin", "damff", "--data", "none", "-r", given, "-o", str(tmp_path)],
+        standalone_mode=False,
+    )
+    assert isinstance(result.exception, PluginError), result.exception
+    assert re.search(complaint, str(result.exception)), result.exception
+    assert "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_loss_that_is_no_number_ends_the_run(labelled):
+    data = [replace(track, mask=track.mask & labelled) for track in tracks()]
+    made = trainer(data)
+    made.model.head.bias.data[0] = torch.nan
+    with pytest.raises(MerError, match="the loss is nan: training has diverged"):
+        made.epoch()
 
 
 def test_the_papers_recipe():

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from mer_plugins.baselines.binary import MOST_BITS, decode_bits, weighted_bce
 from mer_plugins.sequence.checks import check_at_least_zero, check_sizes, check_tuple, check_types
+from mer_plugins.sequence.losses import finite
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,8 @@ class BCRSN(nn.Module):
     def own_loss(self, segments: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
         """Return the loss over bits and the penalty, of (b, t, f, n), (b, t, d=2) and (b, t)."""
         logits = self.logits(segments)
-        return weighted_bce(logits, reference, mask, gray=self.config.gray) + self.penalty()
+        bits = weighted_bce(logits, reference, mask, gray=self.config.gray)
+        return finite(bits + self.penalty())
 
     def _encode_window(self, segments: Tensor) -> Tensor:
         b = segments.shape[0]

@@ -76,6 +76,29 @@ def check_dropout(dropout: float) -> None:
         raise ValueError(f"dropout is {dropout!r}: expected at least 0 and less than 1")
 
 
+def check_above_zero(config: object, *names: str) -> None:
+    """Raise ValueError unless each named field is a finite number above 0."""
+    for name in names:
+        number = getattr(config, name)
+        if not 0 < number < float("inf"):
+            raise ValueError(f"{name} is {number!r}: expected a positive number")
+
+
+def check_shares(config: object, *names: str) -> None:
+    """Raise ValueError unless each named field is from 0 to 1."""
+    for name in names:
+        share = getattr(config, name)
+        if not 0 <= share <= 1:
+            raise ValueError(f"{name} is {share!r}: expected a share from 0 to 1")
+
+
+def check_range(config: object, name: str) -> None:
+    """Raise ValueError unless a field is a pair of finite numbers, the lower one first."""
+    low, high = getattr(config, name)
+    if not -float("inf") < low <= high < float("inf"):
+        raise ValueError(f"{name} is {(low, high)!r}: expected two numbers, the lower one first")
+
+
 def check_at_least_zero(config: object, *names: str) -> None:
     """Raise ValueError unless each named field is a finite number that is not negative."""
     for name in names:
