@@ -123,6 +123,42 @@ def test_each_pass_takes_every_recording_once_from_anywhere_within():
     assert starts == set(range(6))
 
 
+def drawn_starts(mask, window=4, seeds=60):
+    track = replace(tracks(1, length=len(mask))[0], mask=np.array(mask, bool))
+    draws = [
+        draw_excerpts([track], window, 0, np.random.default_rng(seed)) for seed in range(seeds)
+    ]
+    return [excerpt.start for draw in draws for excerpt in draw]
+
+
+def test_excerpts_touch_labels_where_there_are_any():
+    mask = np.zeros(40, bool)
+    mask[10:13] = True
+    assert set(drawn_starts(mask)) == set(range(7, 13))
+    mask[30] = True
+    assert set(drawn_starts(mask, seeds=200)) == {*range(7, 13), *range(27, 31)}
+    # What has a quadrant or a teacher alone is heard everywhere, and what is short from its start.
+    assert set(drawn_starts(np.zeros(9))) == set(range(6))
+    assert set(drawn_starts([0, 1, 0], window=4)) == {0}
+
+
+def test_where_every_excerpt_has_labels_the_same_ones_are_drawn_as_ever():
+    for mask in (np.ones(9), np.arange(9) > 2):
+        rngs = [np.random.default_rng(seed) for seed in range(60)]
+        # The order of one track comes first.
+        assert all(rng.permutation(1) == [0] for rng in rngs)
+        assert drawn_starts(mask) == [rng.integers(0, 6) for rng in rngs]
+
+
+def test_a_bound_that_nothing_reaches_changes_no_gradient():
+    network = DAMFFNet(DAMFFConfig(n_mels=16, n_frames=12, hidden=8))
+    (1e3 * network(torch.randn(2, 4, 16, 12)).square().sum()).backward()
+    before = [p.grad.clone() for p in network.parameters()]
+    torch.nn.utils.clip_grad_norm_(network.parameters(), TRAINING.recipe("paper").clip_norm)
+    for grad, parameter in zip(before, network.parameters(), strict=True):
+        assert torch.equal(parameter.grad, grad)
+
+
 def test_without_an_average_the_last_weights_are_kept():
     last = trainer(tracks(), replace(RECIPE, average_decay=0.0))
     mean = trainer(tracks())

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 OWN = "own"
+UNBOUNDED = 1e9
+"""A bound that no gradient's norm reaches, as infinity would be, which JSON does not know."""
 # torch's generators take no larger seed; folds add their number to it.
 _SEEDS = 1 << 62
 
@@ -56,7 +58,7 @@ class Recipe:
     average_decay : float
         Decay per step of the running average of the weights that is kept; 0 keeps the last weights.
     clip_norm : float
-        Bound of the gradient's norm.
+        Bound of the gradient's norm; :data:`UNBOUNDED` is none.
     validation : float
         Share of the training recordings, whole artists, that is not trained on but tells when to
         stop; the fold left out for the test never does.
