@@ -29,10 +29,14 @@ def ccc_per_batch(estimate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
 
 
 def ccc_per_sequence(estimate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
-    """1 - mean over labelled clips of the CCC in each clip: the paper's metric as a loss."""
-    # A clip without labels has no CCC, and counted as 0 it would dilute those that have one.
-    labelled = (mask.sum(dim=1) > 0).to(estimate.dtype)
-    return 1 - (_ccc(estimate, reference, mask) * labelled).sum() / labelled.sum().clamp(min=1)
+    """Mean of 1 - CCC over the clips that have one: the paper's metric as a loss.
+
+    A clip with fewer than two labels has no CCC, here as in the scores; without any other the loss
+    is 0.
+    """
+    counted = (mask.sum(dim=1) > 1).to(estimate.dtype)
+    each = (1 - _ccc(estimate, reference, mask)) * counted
+    return each.sum() / counted.sum().clamp(min=1)
 
 
 def mse(estimate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
