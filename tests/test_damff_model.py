@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
 from damff.config import CNN_VARIANTS, FUSIONS, DAMFFConfig
 from damff.model import DAMFFNet
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -301,6 +307,15 @@ def test_a_text_does_not_switch_a_reading_on(value):
 def test_a_wrong_type_is_told_with_the_right_one(wrong, message):
     with pytest.raises(ValueError, match=message):
         DAMFFConfig(**wrong)
+
+
+@pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="no checkout, which has the script")
+def test_the_picture_of_the_network_is_drawn_of_the_network(tmp_path):
+    target = tmp_path / "network.png"
+    subprocess.run([sys.executable, ROOT / "benchmarks" / "damff_picture.py", target], check=True)
+    assert target.read_bytes().startswith(b"\x89PNG")
+    page = (ROOT / "docs" / "damff.md").read_text(encoding="utf-8")
+    assert "images/damff-network.png" in page and (ROOT / "docs/images/damff-network.png").exists()
 
 
 def test_printed_it_reads_like_the_paper():
