@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from machine import by_turns, figure, parser, table, write_section
 
-from damff.model import DAMFFConfig, DAMFFNet
+from damff.config import DAMFFConfig
+from damff.model import DAMFFNet
 from damff.recipes import RECIPES
 from mer_plugins.sequence.excerpts import LabelledTrack
 from mer_plugins.sequence.training import Trainer, has_bfloat16

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from damff.config import DAMFFConfig
 from damff.plugin import ENSEMBLE_INFO, INFO
 from mer_plugins.host import resource_path
 from mer_plugins.sequence.extractor import NeuralExtractor
@@ -40,7 +41,15 @@ class DAMFF(NeuralExtractor):
         hop_s: float | None = None,
     ) -> None:
         path = Path(checkpoint) if checkpoint else resource_path(INFO.checkpoint)
-        super().__init__(INFO, _NETWORK, path, device=device, window_s=window_s, hop_s=hop_s)
+        super().__init__(
+            INFO,
+            _NETWORK,
+            path,
+            device=device,
+            window_s=window_s,
+            hop_s=hop_s,
+            config_class=DAMFFConfig,
+        )
 
 
 class DAMFFEnsemble(NeuralExtractor):
@@ -68,4 +77,5 @@ class DAMFFEnsemble(NeuralExtractor):
             device=device,
             window_s=window_s,
             hop_s=hop_s,
+            config_class=DAMFFConfig,
         )

@@ -1,8 +1,8 @@
 """DAMFF, the network: Zhang, Yang, Luo and Zhang, ISMIR 2023, top to bottom.
 
 Multi-scale convolution (section 3.1) -> dual attention feature fusion (3.2) -> sequence learning
-(3.3). What the paper leaves open is a field of :class:`DAMFFConfig`; its defaults are the
-recommended reading.
+(3.3). What the paper leaves open is a field of :class:`damff.config.DAMFFConfig`; its defaults are
+the recommended reading.
 
 Letters: b clip, t segment of half a second, c channel, f mel band, n frame, h hidden unit,
 d output dimension. Every segment is encoded on its own; only the BiLSTM sees its neighbours.
@@ -11,158 +11,39 @@ d output dimension. Every segment is encoded on its own; only the BiLSTM sees it
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from einops import rearrange
+from einops.layers.torch import Rearrange
 from torch import Tensor, nn
 
-Kernel = tuple[int, int]
-
-# Branch kernels of layer 1 and of layers 2 and 3, (frequency, time): figure 4, sections 3.1, 4.4.2.
-CNN_VARIANTS: dict[str, tuple[tuple[Kernel, Kernel], tuple[Kernel, Kernel]]] = {
-    "hybrid": (((3, 1), (1, 5)), ((3, 3), (5, 5))),
-    "t-f": (((3, 1), (1, 5)), ((3, 1), (1, 5))),
-    "square": (((3, 3), (5, 5)), ((3, 3), (5, 5))),
-    "t-s": (((1, 5), (1, 5)), ((3, 3), (5, 5))),
-    "f-s": (((3, 1), (3, 1)), ((3, 3), (5, 5))),
-}
-
-Fusion = Literal["scam", "attention-map", "attended-sum", "channel", "spatial", "sum", "aff"]
-FUSIONS: tuple[Fusion, ...] = (
-    "scam",
-    "attention-map",
-    "attended-sum",
-    "channel",
-    "spatial",
-    "sum",
-    "aff",
-)
+from damff.config import DAMFFConfig, Kernel
 
 
-@dataclass(frozen=True)
-class DAMFFConfig:
-    """One reading of the paper.
-
-    Parameters
-    ----------
-    cnn : str
-        Architecture of table 1: ``hybrid``, ``t-f``, ``square``, ``t-s`` or ``f-s``. Every layer
-        keeps two branches, so the shapes after it are the same in all five.
-    fusion : str
-        ``scam``: the paper's (equations 1 to 4). Table 3: ``attention-map`` (without fusion
-        strategy, the literal reading: X' goes on), ``attended-sum`` (the other reading: X * X'),
-        ``spatial`` (without channel attention), ``channel`` (without spatial attention), ``sum``
-        (without DAFF: A + B). ``aff``: attentional feature fusion of reference [36].
-    n_mels, n_frames : int
-        Size of a segment.
-    channels : tuple of int
-        Channels a branch in layers 1, 2 and 3 (open in the text: figure 1).
-    reduction : int
-        Bottleneck of both attentions (open; reference [36]'s code has 4).
-    hidden : int
-        BiLSTM units per direction (open).
-    outputs : int
-        1: one model per dimension, as published; 2: a shared trunk with two heads.
-    axis_order : str
-        ``frequency-time``: a 3x1 kernel spans three mel bands, as section 3.1 defines it;
-        ``time-frequency``: it spans three frames.
-    raw_view : bool
-        Equation 2's "view operation" taken literally, which scrambles channels and positions;
-        False is the mean over channels that the text describes.
-    dropout : float
-        Before the BiLSTM; the paper mentions none.
-    """
-
-    cnn: str = "hybrid"
-    fusion: Fusion = "scam"
-    n_mels: int = 128
-    n_frames: int = 50
-    channels: tuple[int, int, int] = (8, 16, 64)
-    reduction: int = 4
-    hidden: int = 64
-    outputs: int = 2
-    axis_order: Literal["frequency-time", "time-frequency"] = "frequency-time"
-    raw_view: bool = False
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.cnn not in CNN_VARIANTS:
-            raise ValueError(f"cnn is {self.cnn!r}: expected one of {', '.join(CNN_VARIANTS)}")
-        if self.fusion not in FUSIONS:
-            raise ValueError(f"fusion is {self.fusion!r}: expected one of {', '.join(FUSIONS)}")
-        if self.axis_order not in ("frequency-time", "time-frequency"):
-            raise ValueError(
-                f"axis_order is {self.axis_order!r}: expected frequency-time or time-frequency"
-            )
-        self._check_sizes()
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout!r}: expected at least 0 and less than 1")
-
-    def _check_sizes(self) -> None:
-        sizes = (self.n_mels, self.n_frames, *self.channels, self.reduction, self.hidden)
-        if len(self.channels) != 3 or any(type(size) is not int or size < 1 for size in sizes):
-            raise ValueError(
-                f"n_mels, n_frames, channels, reduction, hidden are {sizes}: "
-                "expected whole numbers from 1 up, three of them channels"
-            )
-        if self.outputs not in (1, 2):
-            raise ValueError(f"outputs is {self.outputs!r}: expected 1 or 2")
-        if min(self.map_size) < 1:
-            raise ValueError(
-                f"a segment of {self.n_mels} bands x {self.n_frames} frames is too small "
-                "for three poolings: at least 8 x 4 are needed"
-            )
-        if self.reduction > min(self.channels[-1], self.map_size[0] * self.map_size[1]):
-            raise ValueError(
-                f"reduction is {self.reduction}: expected at most the {self.channels[-1]} channels "
-                f"and the {self.map_size[0] * self.map_size[1]} positions it reduces"
-            )
-
-    @property
-    def kernels(self) -> tuple[tuple[Kernel, Kernel], tuple[Kernel, Kernel]]:
-        """Branch kernels of layer 1 and of layers 2 and 3, (frequency, time)."""
-        first, later = CNN_VARIANTS[self.cnn]
-        if self.axis_order == "frequency-time":
-            return first, later
-        return _turned(first), _turned(later)
-
-    @property
-    def map_size(self) -> tuple[int, int]:
-        """Frequency and time size of A and B: three poolings, and one concatenation along time."""
-        return self.n_mels // 8, self.n_frames // 2 * 2 // 4
-
-
-def _turned(kernels: tuple[Kernel, Kernel]) -> tuple[Kernel, Kernel]:
-    (h_a, w_a), (h_b, w_b) = kernels
-    return (w_a, h_a), (w_b, h_b)
-
-
-def conv_block(c_in: int, c_out: int, kernel: Kernel) -> nn.Sequential:
-    """Convolve ("same" padding), normalise, rectify, halve both axes (section 3.1)."""
+def conv_block(c_in: int, c_out: int, kernel: Kernel, pool: int) -> nn.Sequential:
+    """Convolve ("same" padding), normalise, rectify, pool both axes (section 3.1)."""
     padding = (kernel[0] // 2, kernel[1] // 2)
     return nn.Sequential(
         OrderedDict(
             conv=nn.Conv2d(c_in, c_out, kernel, padding=padding),
             norm=nn.BatchNorm2d(c_out),
             relu=nn.ReLU(),
-            pool=nn.MaxPool2d(2),
+            pool=nn.MaxPool2d(pool),
         )
     )
 
 
 class ParallelConv(nn.Module):
-    """One layer: two kernels side by side over the same input."""
+    """One layer: kernels side by side over the same input, two unless told otherwise."""
 
-    def __init__(self, c_in: int, c_out: int, kernels: tuple[Kernel, Kernel]) -> None:
+    def __init__(self, c_in: int, c_out: int, kernels: tuple[Kernel, ...], pool: int) -> None:
         super().__init__()
-        self.a = conv_block(c_in, c_out, kernels[0])
-        self.b = conv_block(c_in, c_out, kernels[1])
+        self.a = conv_block(c_in, c_out, kernels[0], pool)
+        self.b = conv_block(c_in, c_out, kernels[1], pool) if len(kernels) > 1 else None
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (bt, c_in, f, n) to two of (bt, c_out, f / 2, n / 2)."""
-        return self.a(x), self.b(x)
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Map (bt, c_in, f, n) to (bt, c_out, f / 2, n / 2), one for each kernel."""
+        return [branch(x) for branch in self.children()]
 
 
 class MultiScaleConvolution(nn.Module):
@@ -172,13 +53,15 @@ class MultiScaleConvolution(nn.Module):
         super().__init__()
         first, later = config.kernels
         c1, c2, c3 = config.channels
-        self.layer1 = ParallelConv(1, c1, first)
-        self.layer2 = ParallelConv(c1, c2, later)
-        self.layer3 = ParallelConv(2 * c2, c3, later)
+        self.axis = -1 if config.join == "time" else 1
+        joined = c1 if config.join == "time" else len(first) * c1
+        self.layer1 = ParallelConv(1, c1, first, config.pool)
+        self.layer2 = ParallelConv(joined, c2, later, config.pool)
+        self.layer3 = ParallelConv(2 * c2, c3, later, config.pool)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map (bt, 1, f, n) to A and B, both (bt, c, f / 8, n / 4)."""
-        x = torch.cat(self.layer1(x), dim=-1)
+        x = torch.cat(self.layer1(x), dim=self.axis)
         x = torch.cat(self.layer2(x), dim=1)
         a, b = self.layer3(x)
         return a, b
@@ -300,6 +183,16 @@ class DAFF(nn.Module):
         return weights * a + (1 - weights) * b
 
 
+def reduction(config: DAMFFConfig) -> nn.Module:
+    """Return what makes one channel, (bt, 1, f, n), of Z, (bt, c, f, n) (section 3.3)."""
+    if config.reduce == "channel":
+        return nn.Conv2d(config.channels[-1], 1, 1)
+    in_one = Rearrange("b c f n -> b 1 (c f) n")
+    if config.reduce == "flatten":
+        return in_one
+    return nn.Sequential(nn.AvgPool2d((1, config.map_size[1])), in_one)
+
+
 class DAMFFNet(nn.Module):
     """The whole network.
 
@@ -311,11 +204,14 @@ class DAMFFNet(nn.Module):
         super().__init__()
         self.config = config
         c, (f, n) = config.channels[-1], config.map_size
+        encoding = {"channel": f * n, "time-mean": c * f, "flatten": c * f * n}[config.reduce]
         self.convolution = MultiScaleConvolution(config)
         self.fusion = DAFF(config)
-        self.reduce = nn.Conv2d(c, 1, 1)
+        self.reduce = reduction(config)
         self.dropout = nn.Dropout(config.dropout)
-        self.bilstm = nn.LSTM(f * n, config.hidden, batch_first=True, bidirectional=True)
+        self.bilstm = nn.LSTM(
+            encoding, config.hidden, config.layers, batch_first=True, bidirectional=True
+        )
         self.head = nn.Linear(2 * config.hidden, config.outputs)
 
     def encode(self, segments: Tensor) -> Tensor:
@@ -328,7 +224,7 @@ class DAMFFNet(nn.Module):
         """Map encoded segments of a window, (b, t, h), to predictions, (b, t, d)."""
         hidden, _ = self.bilstm(self.dropout(encoded))
         out: Tensor = self.head(hidden)
-        return out
+        return out.tanh() if self.config.output == "tanh" else out
 
     def forward(self, segments: Tensor) -> Tensor:
         """Map normalised log-mel, (b, t, f, n), to predictions, (b, t, d)."""

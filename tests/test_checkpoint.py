@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from damff import DAMFF
 from damff.model import DAMFFConfig, DAMFFNet
@@ -49,6 +52,43 @@ def test_a_checkpoint_there_and_back(checkpoint, tmp_path):
     extractor = DAMFF(checkpoint=path, device="cpu")
     assert extractor.info.checkpoint_sha256 == found.sha256 != ""
     assert len(extractor(Audio(np.zeros(88_200, np.float32), 44_100))) == 4
+
+
+SAVE = """
+import sys
+from pathlib import Path
+
+from mer_plugins.sequence.checkpoint import load_checkpoint, save_checkpoint
+
+source, target = map(Path, sys.argv[1:])
+save_checkpoint(load_checkpoint(source, "damff"), target)
+"""
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_the_same_content_gives_the_same_bytes_in_every_process(checkpoint, tmp_path, members):
+    first = tmp_path / "0.safetensors"
+    save_checkpoint([checkpoint] * members, first)
+    for i in range(1, 7):
+        path = tmp_path / f"{i}.safetensors"
+        subprocess.run([sys.executable, "-c", SAVE, first, path], check=True)
+        assert path.read_bytes() == first.read_bytes()
+    length = int.from_bytes(first.read_bytes()[:8], "little")
+    header = json.loads(first.read_bytes()[8 : 8 + length])
+    assert length % 8 == 0 and list(header) == sorted(header)
+    assert list(header["__metadata__"]) == ["format", "settings"]
+
+
+def test_files_with_another_order_of_metadata_still_load(checkpoint, tmp_path):
+    path = tmp_path / "own.safetensors"
+    save_checkpoint([checkpoint], path)
+    with safe_open(path, "np") as file:
+        metadata = dict(reversed(file.metadata().items()))
+    save_file(load_file(path), tmp_path / "other.safetensors", metadata=metadata)
+    (found,) = load_checkpoint(path, "damff")
+    (other,) = load_checkpoint(tmp_path / "other.safetensors", "damff")
+    assert other.model == found.model
+    np.testing.assert_array_equal(other.weights["head.bias"], found.weights["head.bias"])
 
 
 def without(checkpoint, name):
@@ -96,10 +136,10 @@ def test_files_that_are_no_checkpoint(checkpoint, tmp_path, monkeypatch, kind):
         ),
         (lambda c: replace(c, hops=(0, 1)), "window of 20 and hops"),
         (lambda c: replace(c, hops=(1, 21)), "window of 20 and hops"),
-        (lambda c: replace(c, model={**c.model, "channels": [8, 16]}), "three of them channels"),
-        (lambda c: replace(c, model={**c.model, "reduction": 0}), "whole numbers from 1 up"),
+        (lambda c: replace(c, model={**c.model, "channels": [8, 16]}), "expected 3 whole numbers"),
+        (lambda c: replace(c, model={**c.model, "reduction": 0}), "whole number from 1 up"),
         (lambda c: replace(c, model={**c.model, "reduction": 65}), "at most the 64 channels"),
-        (lambda c: replace(c, model={**c.model, "hidden": "many"}), "whole numbers from 1 up"),
+        (lambda c: replace(c, model={**c.model, "hidden": "many"}), "expected a whole number"),
         (lambda c: replace(c, model={**c.model, "outputs": 1}), "1 output.s.: expected 2"),
         (
             lambda c: replace(c, model={**c.model, "n_mels": 64}),

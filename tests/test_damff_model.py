@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
-from damff.model import CNN_VARIANTS, FUSIONS, DAMFFConfig, DAMFFNet
+from damff.config import CNN_VARIANTS, FUSIONS, DAMFFConfig
+from damff.model import DAMFFNet
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +37,32 @@ def parameters(module):
 def test_sizes_of_the_five_architectures(cnn, total, convolution):
     net = DAMFFNet(DAMFFConfig(cnn=cnn, outputs=1))
     assert (parameters(net), parameters(net.convolution)) == (total, convolution)
+
+
+@pytest.mark.parametrize(
+    ("reading", "total", "map_size"),
+    [
+        ({"join": "channel"}, 169_322, (16, 6)),
+        ({"cnn": "t-s", "single_branch": True}, 164_922, (16, 6)),
+        ({"cnn": "f-s", "single_branch": True}, 164_906, (16, 6)),
+        ({"reduce": "flatten", "hidden": 128}, 12_812_305, (16, 12)),
+        ({"reduce": "time-mean"}, 228_306 - 65 + 8 * 64 * (1_024 - 192), (16, 12)),
+        ({"hidden": 48}, 189_106, (16, 12)),
+        ({"hidden": 128}, 426_066, (16, 12)),
+        ({"channels": (16, 32, 64)}, 311_202, (16, 12)),
+        ({"layers": 2}, 228_306 + 8 * 64 * (128 + 64 + 2), (16, 12)),
+        ({"pool": 3}, 117_111, (4, 3)),
+        ({"output": "tanh"}, 228_306, (16, 12)),
+    ],
+    ids=str,
+)
+def test_sizes_of_the_other_readings(reading, total, map_size):
+    config = DAMFFConfig(outputs=1, **reading)
+    net = DAMFFNet(config).eval()
+    assert (parameters(net), config.map_size) == (total, map_size)
+    a, b = net.convolution(torch.randn(2, 1, 128, 50))
+    assert a.shape == b.shape == (2, 64, *map_size)
+    assert net(torch.randn(2, 3, 128, 50)).shape == (2, 3, 1)
 
 
 def test_sizes_of_the_attentions():
@@ -166,6 +199,49 @@ def test_the_first_layers_branches_follow_each_other_in_time():
     torch.testing.assert_close(seen[0][..., 25:], layer.b(x))
 
 
+def test_joined_along_the_channel_they_lie_on_each_other():
+    net, x = DAMFFNet(DAMFFConfig(join="channel")).eval(), torch.randn(2, 1, 128, 50)
+    layer = net.convolution.layer1
+    seen = []
+    net.convolution.layer2.a.register_forward_hook(lambda m, inputs, out: seen.append(inputs[0]))
+    net.convolution(x)
+    torch.testing.assert_close(seen[0][:, :8], layer.a(x))
+    torch.testing.assert_close(seen[0][:, 8:], layer.b(x))
+
+
+def test_what_is_reduced_and_how():
+    z = torch.randn(2, 64, 16, 12)
+    for reduce, expected in {"flatten": z, "time-mean": z.mean(dim=3)}.items():
+        found = DAMFFNet(DAMFFConfig(reduce=reduce)).reduce(z)
+        torch.testing.assert_close(found.flatten(1), expected.flatten(1))
+
+
+def test_tanh_bounds_what_linear_does_not():
+    linear, tanh = (DAMFFNet(DAMFFConfig(output=name)).eval() for name in ("linear", "tanh"))
+    tanh.load_state_dict(linear.state_dict())
+    x = 100 * torch.randn(1, 3, 192)
+    linear.head.weight.data.mul_(100)
+    tanh.head.weight.data.mul_(100)
+    assert linear.decode(x).abs().max() > 1 >= tanh.decode(x).abs().max()
+    torch.testing.assert_close(tanh.decode(x), linear.decode(x).tanh())
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        {"join": "channel", "reduce": "time-mean"},
+        {"cnn": "f-s", "single_branch": True, "output": "tanh"},
+        {"pool": 3, "layers": 2, "reduce": "flatten"},
+    ],
+    ids=str,
+)
+def test_every_parameter_of_other_readings_gets_a_gradient(reading):
+    net = DAMFFNet(DAMFFConfig(**reading))
+    net(torch.randn(2, 3, 128, 50)).square().mean().backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+
+
 @pytest.mark.parametrize("n_mels, n_frames", [(8, 4), (64, 43), (40, 50)])
 def test_segments_of_other_sizes(n_mels, n_frames):
     net = DAMFFNet(DAMFFConfig(n_mels=n_mels, n_frames=n_frames, reduction=1)).eval()
@@ -195,12 +271,51 @@ def test_the_sequence_head_sees_past_and_future():
         {"hidden": "64"},
         {"outputs": 3},
         {"dropout": 1.0},
+        {"pool": 0},
+        {"pool": 6},
+        {"layers": 0},
+        {"join": "frequency"},
+        {"reduce": "mean"},
+        {"output": "relu"},
+        {"single_branch": True},
     ],
     ids=str,
 )
 def test_impossible_readings_are_refused(wrong):
     with pytest.raises(ValueError, match="expected|at least"):
         DAMFFConfig(**wrong)
+
+
+@pytest.mark.parametrize("value", ["no", "False", 0, None])
+def test_a_text_does_not_switch_a_reading_on(value):
+    with pytest.raises(ValueError, match=f"raw_view is {value!r}: expected true or false"):
+        DAMFFConfig(raw_view=value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"fusion": "cold"}, "fusion is 'cold': expected one of scam, attention-map"),
+        ({"dropout": "0,3"}, "dropout is '0,3': expected a number"),
+        ({"hidden": "64x"}, "hidden is '64x': expected a whole number"),
+        ({"channels": (8, 16, "64")}, "expected 3 whole numbers"),
+        ({"channels": 8}, "channels is 8: expected 3 whole numbers"),
+        ({"cnn": 3}, "cnn is 3: expected a text"),
+    ],
+    ids=str,
+)
+def test_a_wrong_type_is_told_with_the_right_one(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        DAMFFConfig(**wrong)
+
+
+@pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="no checkout, which has the script")
+def test_the_picture_of_the_network_is_drawn_of_the_network(tmp_path):
+    target = tmp_path / "network.png"
+    subprocess.run([sys.executable, ROOT / "benchmarks" / "damff_picture.py", target], check=True)
+    assert target.read_bytes().startswith(b"\x89PNG")
+    page = (ROOT / "docs" / "damff.md").read_text(encoding="utf-8")
+    assert "images/damff-network.png" in page and (ROOT / "docs/images/damff-network.png").exists()
 
 
 def test_printed_it_reads_like_the_paper():

@@ -89,6 +89,21 @@ def test_a_clip_without_labels_has_no_say(name):
     )
 
 
+def test_a_clip_with_one_label_has_no_concordance():
+    estimate, reference = pair()
+    mask = EVERY.clone()
+    mask[1, 1:] = 0
+    others = [0, 2]
+    torch.testing.assert_close(
+        LOSSES["ccc-sequence"](estimate, reference, mask),
+        LOSSES["ccc-sequence"](estimate[others], reference[others], mask[others]),
+    )
+    alone = estimate[1:2].requires_grad_()
+    loss = LOSSES["ccc-sequence"](alone, reference[1:2], mask[1:2])
+    loss.backward()
+    assert loss == 0 and (alone.grad == 0).all()
+
+
 @pytest.mark.parametrize("name", list(LOSSES))
 @pytest.mark.parametrize("case", ["perfect", "constant", "constant and perfect", "no labels"])
 def test_loss_and_gradient_stay_finite(name, case):

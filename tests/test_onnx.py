@@ -118,6 +118,8 @@ def exported(master, tmp_path):
         ({"cnn": "t-f", "fusion": "aff", "hidden": 16}, False),
         ({"raw_view": True, "channels": (4, 8, 16)}, False),
         ({"outputs": 1}, True),
+        ({"join": "channel", "reduce": "time-mean", "layers": 2, "hidden": 8}, False),
+        ({"cnn": "t-s", "single_branch": True, "output": "tanh", "reduce": "flatten"}, False),
     ],
 )
 def test_graphs_of_other_settings_lie_beside_the_checkpoint(
@@ -140,6 +142,18 @@ def test_settings_of_training_alone_share_a_graph(exported):
     save_checkpoint([other], path)
     assert by_onnx("damff", checkpoint=path)
     assert write_graphs(other, TRAINING, path) == description
+
+
+def test_settings_that_came_later_are_their_defaults_to_older_graphs(tmp_path):
+    made = checkpoint(DAMFFConfig())
+    later = {"pool", "join", "single_branch", "reduce", "layers", "output"}
+    older = {name: value for name, value in made.model.items() if name not in later}
+    path = tmp_path / "own.safetensors"
+    for model in (older, made.model):
+        save_checkpoint([Checkpoint(**{**vars(made), "model": model})], path)
+        assert by_onnx("damff", checkpoint=path)
+    save_checkpoint([Checkpoint(**{**vars(made), "model": {**made.model, "output": "tanh"}})], path)
+    assert isinstance(DAMFF(checkpoint=path, device="cpu").members[0].network, TorchNetwork)
 
 
 def test_graphs_hold_no_weights():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from damff.model import DAMFFConfig, DAMFFNet
 from damff.recipes import TRAINING
 from mer_plugins import EmotionCurve
+from mer_plugins.cli.options import parse_parameters
 from mer_plugins.cli.train import command
 from mer_plugins.errors import MerError, PluginError
 from mer_plugins.labels import on_grid
@@ -121,6 +123,42 @@ def test_each_pass_takes_every_recording_once_from_anywhere_within():
     assert starts == set(range(6))
 
 
+def drawn_starts(mask, window=4, seeds=60):
+    track = replace(tracks(1, length=len(mask))[0], mask=np.array(mask, bool))
+    draws = [
+        draw_excerpts([track], window, 0, np.random.default_rng(seed)) for seed in range(seeds)
+    ]
+    return [excerpt.start for draw in draws for excerpt in draw]
+
+
+def test_excerpts_touch_labels_where_there_are_any():
+    mask = np.zeros(40, bool)
+    mask[10:13] = True
+    assert set(drawn_starts(mask)) == set(range(7, 13))
+    mask[30] = True
+    assert set(drawn_starts(mask, seeds=200)) == {*range(7, 13), *range(27, 31)}
+    # What has a quadrant or a teacher alone is heard everywhere, and what is short from its start.
+    assert set(drawn_starts(np.zeros(9))) == set(range(6))
+    assert set(drawn_starts([0, 1, 0], window=4)) == {0}
+
+
+def test_where_every_excerpt_has_labels_the_same_ones_are_drawn_as_ever():
+    for mask in (np.ones(9), np.arange(9) > 2):
+        rngs = [np.random.default_rng(seed) for seed in range(60)]
+        # The order of one track comes first.
+        assert all(rng.permutation(1) == [0] for rng in rngs)
+        assert drawn_starts(mask) == [rng.integers(0, 6) for rng in rngs]
+
+
+def test_a_bound_that_nothing_reaches_changes_no_gradient():
+    network = DAMFFNet(DAMFFConfig(n_mels=16, n_frames=12, hidden=8))
+    (1e3 * network(torch.randn(2, 4, 16, 12)).square().sum()).backward()
+    before = [p.grad.clone() for p in network.parameters()]
+    torch.nn.utils.clip_grad_norm_(network.parameters(), TRAINING.recipe("paper").clip_norm)
+    for grad, parameter in zip(before, network.parameters(), strict=True):
+        assert torch.equal(parameter.grad, grad)
+
+
 def test_without_an_average_the_last_weights_are_kept():
     last = trainer(tracks(), replace(RECIPE, average_decay=0.0))
     mean = trainer(tracks())
@@ -151,6 +189,8 @@ def test_it_can_learn_a_few_recordings_by_heart():
         ({"colour": 1}, "no setting is called 'colour'"),
         ({"cnn": "round"}, "the network cannot be made: cnn is 'round'"),
         ({"channels": [8, 16]}, "the network cannot be made"),
+        (parse_parameters(["raw_view=no"]), "raw_view is 'no': expected true or false"),
+        (parse_parameters(["raw_view=False"]), "raw_view is 'False': expected true or false"),
         ({"outputs": 1}, "'outputs' follows the recipe: free are cnn"),
         ({"n_mels": 64}, "'n_mels' follows the recipe"),
     ],
@@ -158,6 +198,74 @@ def test_it_can_learn_a_few_recordings_by_heart():
 def test_settings_no_network_has_are_refused(settings, complaint):
     with pytest.raises(PluginError, match=complaint):
         TRAINING.config(settings, TRAINING.recipe("deam-clips"))
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ("schedule=linear", "schedule is 'linear': expected one of constant, cosine"),
+        ("hops_s=[0,2.5]", r"hops_s is \(0, 2.5\): expected more than 0 s"),
+        ("hops_s=[60,60]", r"hops_s is \(60, 60\): .* at most the window's 30 s"),
+        ("hops_s=[0.5]", r"hops_s is \(0.5,\): expected 2 numbers"),
+        ("hops_s=[0.1,2.5]", "hops_s has 0.1 s: expected at least a segment of 0.5 s"),
+        ("window_s=0.2", "hops_s is .* at most the window.s 0.2 s"),
+        ("window_s=NaN", "window_s is nan: expected a positive number"),
+        ("excerpt_s=abc", "excerpt_s is 'abc': expected a number"),
+        ("excerpt_s=0.1", "excerpt_s has 0.1 s: expected at least a segment"),
+        ("excerpt_s=-1", "excerpt_s is -1: expected a number from 0 up"),
+        ("batch_size=0", "batch_size is 0: expected a whole number from 1 up"),
+        ("batch_size=-1", "batch_size is -1: expected a whole number from 1 up"),
+        ("epochs=2.5", "epochs is 2.5: expected a whole number"),
+        ('losses=["ccc"]', r"losses is \('ccc',\): expected 2 texts"),
+        ("losses=ccc", "losses is 'ccc': expected 2 texts"),
+        ("learning_rate=-1", "learning_rate is -1: expected a positive number"),
+        ("learning_rate=Infinity", "learning_rate is inf: expected a positive number"),
+        ("seed=-5", "seed is -5: expected a whole number from 0 up"),
+        ("seed=1e30", "seed is 1e.30: expected a whole number"),
+        (f"seed={10**30}", "seed is 10*: expected a whole number"),
+        ("average_decay=2", "average_decay is 2: expected a share from 0 to 1"),
+        ("clip_norm=0", "clip_norm is 0: expected a positive number"),
+        ("clip_norm=null", "clip_norm is None: expected a number"),
+        ("quadrant_weight=-1", "quadrant_weight is -1: expected a number from 0 up"),
+        ("weight_decay=-1", "weight_decay is -1: expected a number from 0 up"),
+        ("validation=1.5", "validation is 1.5: expected from 0 to below 1"),
+        ("validation=0", "validation is 0: early stopping needs"),
+        ("patience=-1", "patience is -1: expected a number from 0 up"),
+        ("per_dimension=no", "per_dimension is 'no': expected true or false"),
+        ("copy_bit_rates=48000", "copy_bit_rates is 48000: expected some whole numbers"),
+        ("copy_bit_rates=[0]", r"copy_bit_rates is \(0,\): expected bit/s from 1 up"),
+        ("augmentation.noise_snr_db=5", "noise_snr_db is 5: expected 2 numbers"),
+        ("augmentation.noise_snr_db=[9,5]", r"noise_snr_db is \(9, 5\): .* the lower one first"),
+        ("augmentation.noise=1.5", "noise is 1.5: expected a share"),
+        ("augmentation.shift_frames=1.5", "shift_frames is 1.5: expected a whole number"),
+        ("augmentation.colour=1", "no recipe setting is called 'augmentation.colour'"),
+        ("augmentation=1", "'augmentation' is a group: expected augmentation.NAME"),
+        ("features=x", "'features' is a group"),
+        ("features.floor=abc", "floor is 'abc': expected a number"),
+        ("features.make=1", "no recipe setting is called 'features.make'"),
+        ("distillation.mix_db=[1]", r"mix_db is \(1,\): expected 2 numbers"),
+        ("distillation.value_weight=-1", "value_weight is -1: expected a number from 0 up"),
+        ("colour=1", "no recipe setting is called 'colour'"),
+    ],
+)
+def test_recipes_that_cannot_be_are_one_line_before_any_data_is_read(given, complaint, tmp_path):
+    result = CliRunner().invoke(
+        command,
+        ["--plugin", "damff", "--data", "none", "-r", given, "-o", str(tmp_path)],
+        standalone_mode=False,
+    )
+    assert isinstance(result.exception, PluginError), result.exception
+    assert re.search(complaint, str(result.exception)), result.exception
+    assert "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_loss_that_is_no_number_ends_the_run(labelled):
+    data = [replace(track, mask=track.mask & labelled) for track in tracks()]
+    made = trainer(data)
+    made.model.head.bias.data[0] = torch.nan
+    with pytest.raises(MerError, match="the loss is nan: training has diverged"):
+        made.epoch()
 
 
 def test_the_papers_recipe():

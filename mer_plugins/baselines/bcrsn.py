@@ -29,7 +29,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from mer_plugins.baselines.binary import MOST_BITS, decode_bits, weighted_bce
-from mer_plugins.baselines.checks import check_at_least_zero, check_sizes, check_tuple
+from mer_plugins.sequence.checks import check_at_least_zero, check_sizes, check_tuple, check_types
+from mer_plugins.sequence.losses import finite
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class BCRSNConfig:
     l1: float = 1e-4
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_sizes(self, "n_mels", "n_frames", "features", "hidden", "bits")
         check_tuple(self, "channels", 2)
         check_tuple(self, "kernels", 2, odd=True)
@@ -78,8 +80,6 @@ class BCRSNConfig:
         check_at_least_zero(self, "l1")
         if self.bits > MOST_BITS:
             raise ValueError(f"bits is {self.bits}: expected at most {MOST_BITS}")
-        if type(self.gray) is not bool:
-            raise ValueError(f"gray is {self.gray!r}: expected true or false")
         if min(self.map_size) < 1:
             raise ValueError(
                 f"a segment of {self.n_mels} bands x {self.n_frames} frames is too small for "
@@ -159,7 +159,8 @@ class BCRSN(nn.Module):
     def own_loss(self, segments: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
         """Return the loss over bits and the penalty, of (b, t, f, n), (b, t, d=2) and (b, t)."""
         logits = self.logits(segments)
-        return weighted_bce(logits, reference, mask, gray=self.config.gray) + self.penalty()
+        bits = weighted_bce(logits, reference, mask, gray=self.config.gray)
+        return finite(bits + self.penalty())
 
     def _encode_window(self, segments: Tensor) -> Tensor:
         b = segments.shape[0]

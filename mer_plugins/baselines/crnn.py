@@ -24,7 +24,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from mer_plugins.baselines.branches import TwoBranches
-from mer_plugins.baselines.checks import check_dropout, check_sizes, check_tuple
+from mer_plugins.sequence.checks import check_dropout, check_sizes, check_tuple, check_types
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class CRNNConfig:
     dropout: float = 0.25
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_sizes(self, "n_mels", "channels", "features", "hidden", "pieces")
         check_tuple(self, "kernel", 2, odd=True)
         if self.n_frames != 1:

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mer_plugins.baselines.branches import TwoBranches
-from mer_plugins.baselines.checks import check_dropout, check_sizes
+from mer_plugins.sequence.checks import check_dropout, check_sizes, check_types
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class DNNConfig:
     dropout: float = 0.25
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_sizes(self, "samples", "channels", "kernel", "stride", "pool", "features")
         check_sizes(self, "hidden", "pieces")
         check_dropout(self.dropout)

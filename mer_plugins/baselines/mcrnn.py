@@ -25,11 +25,12 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from mer_plugins.baselines.checks import (
+from mer_plugins.sequence.checks import (
     check_at_least_zero,
     check_dropout,
     check_sizes,
     check_tuple,
+    check_types,
 )
 
 
@@ -81,6 +82,7 @@ class MCRNNConfig:
     shift: int = 220
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_sizes(self, "samples", "later_kernel", "pool", "hidden", "layers")
         check_tuple(self, "kernels", None)
         check_tuple(self, "strides", len(self.kernels))
@@ -89,8 +91,6 @@ class MCRNNConfig:
         check_at_least_zero(self, "gain_db", "noise", "shift")
         if self.later_kernel % 2 == 0:
             raise ValueError(f"later_kernel is {self.later_kernel}: expected an odd number")
-        if type(self.shift) is not int:
-            raise ValueError(f"shift is {self.shift!r}: expected a whole number of samples")
         for kernel, stride in zip(self.kernels, self.strides, strict=True):
             self._check_length(kernel, stride)
 

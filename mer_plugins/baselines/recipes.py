@@ -19,7 +19,7 @@ from mer_plugins.baselines.dnn import DNN, DNNConfig
 from mer_plugins.baselines.mcrnn import MCRNN, MCRNNConfig
 from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.logmel import LogMelConfig
-from mer_plugins.sequence.recipe import OWN, Recipe, Trainable
+from mer_plugins.sequence.recipe import OWN, UNBOUNDED, Recipe, Trainable
 from mer_plugins.sequence.waveform import WaveformConfig
 
 # One frame a segment and as long as it; like every frame of the front end, centred on its start.
@@ -32,7 +32,7 @@ _DAMFF_CLIPS = ("ccc", "ccc")
 
 
 def _paper(losses: tuple[str, str], features: FrontEndConfig) -> Recipe:
-    return Recipe(losses=losses, features=features)
+    return Recipe(losses=losses, clip_norm=UNBOUNDED, features=features)
 
 
 def _clips(

@@ -17,6 +17,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from mer_plugins.sequence.checks import (
+    check_at_least_zero,
+    check_range,
+    check_shares,
+    check_types,
+)
 from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.logmel import LogMelConfig, mel_edges
 
@@ -76,14 +82,12 @@ class Augmentation:
         return bool(filtered or self.frequency_masks or self.time_masks)
 
     def __post_init__(self) -> None:
-        for name in ("low_pass", "noise", "reencoded"):
-            share = getattr(self, name)
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} is {share!r}: expected a share from 0 to 1")
-        for name in ("gain_db", "eq_db", "shift_frames", "frequency_masks", "time_masks"):
-            amount = getattr(self, name)
-            if not 0 <= amount < math.inf:
-                raise ValueError(f"{name} is {amount!r}: expected a number from 0 up")
+        check_types(self)
+        check_shares(self, "low_pass", "noise", "reencoded")
+        check_at_least_zero(self, "gain_db", "eq_db", "low_pass_hz", "shift_frames")
+        check_at_least_zero(self, "frequency_masks", "frequency_mask_bands")
+        check_at_least_zero(self, "time_masks", "time_mask_frames")
+        check_range(self, "noise_snr_db")
 
 
 def to_power(log_mel: Tensor, floor: float) -> Tensor:

@@ -50,6 +50,7 @@ def load_networks(
     trainable: Trainable | str,
     bundled: Path,
     device: str,
+    config_class: type | None = None,
 ) -> list[Network]:
     """Make the networks of a checkpoint's members.
 
@@ -63,6 +64,9 @@ def load_networks(
         Folder of the graphs that the plugin brings.
     device : str
         As :func:`find_device` returns it.
+    config_class : type, optional
+        The dataclass of the network's settings, where it needs no torch: a setting that came later
+        than the graphs then counts as its default.
 
     Raises
     ------
@@ -71,7 +75,8 @@ def load_networks(
     PluginError
         If torch is needed and not installed.
     """
-    graphs = find_graphs(members[0], (bundled, path.parent)) if device == "cpu" else None
+    folders = (bundled, path.parent)
+    graphs = find_graphs(members[0], folders, config_class) if device == "cpu" else None
     if graphs and is_installed("onnxruntime"):
         from mer_plugins.sequence.onnx_backend import OnnxNetwork
 

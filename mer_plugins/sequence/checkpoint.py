@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -21,6 +22,8 @@ from mer_plugins.sequence.calibration import Calibration
 from mer_plugins.sequence.front_end import FrontEndConfig, from_settings, to_settings
 
 FORMAT = "mer-plugins checkpoint 1"
+# A file begins with the length of its header.
+_LENGTH = struct.Struct("<Q")
 C = TypeVar("C")
 Array = npt.NDArray[Any]
 
@@ -74,7 +77,7 @@ def save_checkpoint(members: Sequence[Checkpoint], path: Path) -> None:
     """Write one model, or the members of an ensemble, to `path` (``.safetensors``).
 
     Members share all settings; only weights, mean, std and calibration are their own. The file
-    appears as a whole or not at all.
+    appears as a whole or not at all; the same content gives the same bytes.
     """
     first = members[0]
     settings = {
@@ -98,7 +101,19 @@ def save_checkpoint(members: Sequence[Checkpoint], path: Path) -> None:
         metadata={"format": FORMAT, "settings": json.dumps(settings, sort_keys=True)},
     )
     with replacing(path) as file:
-        file.write(content)
+        file.write(_in_order(content))
+
+
+def _in_order(content: bytes) -> bytes:
+    """Return safetensors content with its header sorted; the library writes metadata at random.
+
+    What has the same content has the same checksum, by which annotations know their weights.
+    """
+    end = _LENGTH.size + _LENGTH.unpack_from(content)[0]
+    header = json.dumps(json.loads(content[_LENGTH.size : end]), sort_keys=True).encode()
+    # The tensors begin at a multiple of eight bytes, as the format asks.
+    header += b" " * (-len(header) % _LENGTH.size)
+    return _LENGTH.pack(len(header)) + header + content[end:]
 
 
 def load_checkpoint(path: Path, plugin: str) -> list[Checkpoint]:

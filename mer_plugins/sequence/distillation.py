@@ -24,6 +24,12 @@ from torch import Tensor, nn
 
 from mer_plugins.errors import PluginError
 from mer_plugins.sequence.augment import power_ratio, to_log_mel, to_power
+from mer_plugins.sequence.checks import (
+    check_at_least_zero,
+    check_range,
+    check_shares,
+    check_types,
+)
 from mer_plugins.sequence.excerpts import Batch, LabelledTrack
 from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.losses import combined_loss
@@ -60,8 +66,10 @@ class Distillation:
     mix_db: tuple[float, float] = (-6.0, 6.0)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.mixed <= 1:
-            raise ValueError(f"mixed is {self.mixed!r}: expected a share from 0 to 1")
+        check_types(self)
+        check_at_least_zero(self, "embedding_weight", "value_weight")
+        check_shares(self, "mixed")
+        check_range(self, "mix_db")
         if self.mixed and not self:
             raise ValueError("mixed excerpts have no labels: expected a weight for the teacher")
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
 from mer_plugins.trained_on import Identity
@@ -94,15 +95,23 @@ def draw_excerpts(
 ) -> Iterator[Excerpt]:
     """Yield each track once, in random order, from a random start.
 
-    A share `copied` of those that have lossy copies comes from one of these.
+    Where a track has labels, the excerpt has one of them at least. A share `copied` of those that
+    have lossy copies comes from one of these.
     """
     for index in rng.permutation(len(tracks)):
         track = tracks[int(index)]
-        start = int(rng.integers(0, max(1, len(track.mask) - window + 1)))
+        starts = _starts(track.mask, window)
+        start = int(starts[rng.integers(0, len(starts))])
         chosen = track.segments
         if copied and rng.random() < copied and track.copies:
             chosen = track.copies[int(rng.integers(len(track.copies)))]
         yield Excerpt(track, start, chosen)
+
+
+def _starts(mask: npt.NDArray[np.bool_], window: int) -> npt.NDArray[np.intp]:
+    """Return where excerpts may start: where they touch labels, if there are any."""
+    touching = sliding_window_view(mask, min(window, len(mask))).any(axis=1)
+    return np.flatnonzero(touching if touching.any() else ~touching)
 
 
 def collate(batch: Sequence[Excerpt], window: int, padding: Tensor) -> Batch:

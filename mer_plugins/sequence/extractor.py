@@ -52,6 +52,9 @@ class NeuralExtractor:
         ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     window_s, hop_s : float, optional
         Other window and hop (of both dimensions) than the checkpoint's, in seconds.
+    config_class : type, optional
+        The dataclass of the network's settings, where it needs no torch: settings may then be added
+        to it, and ONNX graphs serve both older and newer checkpoints.
 
     Raises
     ------
@@ -73,12 +76,13 @@ class NeuralExtractor:
         device: str = "auto",
         window_s: float | None = None,
         hop_s: float | None = None,
+        config_class: type | None = None,
     ) -> None:
         members = load_checkpoint(checkpoint, network or info.name)
         _check_count(len(members), ensemble, checkpoint)
         self.device = find_device(device)
         bundled = resource_path(info.checkpoint).parent if info.checkpoint else checkpoint.parent
-        networks = load_networks(members, checkpoint, trainable, bundled, self.device)
+        networks = load_networks(members, checkpoint, trainable, bundled, self.device, config_class)
         self.members = [
             Member.of(network, found) for network, found in zip(networks, members, strict=True)
         ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +60,24 @@ class Description:
     encode: tuple[str, ...] | None
     training_only: tuple[str, ...] = ()
 
-    def fits(self, checkpoint: Checkpoint) -> bool:
-        """Return whether a checkpoint's settings are those of the graphs."""
-        model = {k: v for k, v in checkpoint.model.items() if k not in self.training_only}
+    def fits(self, checkpoint: Checkpoint, config_class: type | None = None) -> bool:
+        """Return whether a checkpoint's settings are those of the graphs.
+
+        With `config_class`, a setting that only one side has counts as its default for the other:
+        it came to the network later.
+        """
         return (
             self.plugin == checkpoint.plugin
-            and self.model == _plain(model)
+            and self._completed(self.model, config_class)
+            == self._completed(checkpoint.model, config_class)
             and self.per_dimension == checkpoint.per_dimension
             and self.segment_shape == checkpoint.features.segment_shape
         )
+
+    def _completed(self, model: Mapping[str, Any], config_class: Any) -> Any:
+        defaults = {f.name: f.default for f in fields(config_class)} if config_class else {}
+        whole = {**defaults, **model}
+        return _plain({k: v for k, v in whole.items() if k not in self.training_only})
 
 
 @dataclass(frozen=True)
@@ -96,8 +105,18 @@ class Graphs:
         return {n: np.asarray(checkpoint.weights[n], dtype=np.float32, order="C") for n in used}
 
 
-def find_graphs(checkpoint: Checkpoint, folders: Iterable[Path]) -> Graphs | None:
+def find_graphs(
+    checkpoint: Checkpoint, folders: Iterable[Path], config_class: type | None = None
+) -> Graphs | None:
     """Return the graphs for a checkpoint's settings from the first folder that has them.
+
+    Parameters
+    ----------
+    checkpoint, folders : Checkpoint, iterable of pathlib.Path
+        The checkpoint and where to look.
+    config_class : type, optional
+        The dataclass of the network's settings, each with a default, as :meth:`Description.fits`
+        takes it.
 
     Raises
     ------
@@ -107,7 +126,7 @@ def find_graphs(checkpoint: Checkpoint, folders: Iterable[Path]) -> Graphs | Non
     for folder in dict.fromkeys(folders):
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             description = _read_description(path)
-            if description.fits(checkpoint):
+            if description.fits(checkpoint, config_class):
                 encoded_alone = description.encode is not None
                 encode = _read(graph_path(path, "encode")) if encoded_alone else b""
                 return Graphs(description, encode, _read(graph_path(path, "decode")))

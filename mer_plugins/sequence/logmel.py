@@ -20,6 +20,7 @@ from ducc0.fft import r2c
 
 from mer_plugins.audio import too_short
 from mer_plugins.curves import FloatArray
+from mer_plugins.sequence.checks import check_above_zero, check_sizes, check_types
 
 _LOG_STEP = np.log(6.4) / 27
 # In float32, which takes two thirds of the time, a full-scale sine leaks rounding of up to 2e-9
@@ -60,12 +61,9 @@ class LogMelConfig:
     frames_per_segment: int = 50
 
     def __post_init__(self) -> None:
-        for name in ("sample_rate", "n_fft", "hop_length", "n_mels", "frames_per_segment"):
-            size = getattr(self, name)
-            if type(size) is not int or size < 1:
-                raise ValueError(f"{name} is {size!r}: expected a whole number from 1 up")
-        if not 0 < self.floor < np.inf:
-            raise ValueError(f"floor is {self.floor!r}: expected a positive number")
+        check_types(self)
+        check_sizes(self, "sample_rate", "n_fft", "hop_length", "n_mels", "frames_per_segment")
+        check_above_zero(self, "floor")
 
     @property
     def segment_length(self) -> int:

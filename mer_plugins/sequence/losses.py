@@ -12,9 +12,15 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from mer_plugins.errors import MerError
+
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 _EPS = 1e-8
+
+
+class TrainingError(MerError):
+    """Training cannot go on."""
 
 
 def ccc_per_batch(estimate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
@@ -23,10 +29,14 @@ def ccc_per_batch(estimate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
 
 
 def ccc_per_sequence(estimate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
-    """1 - mean over labelled clips of the CCC in each clip: the paper's metric as a loss."""
-    # A clip without labels has no CCC, and counted as 0 it would dilute those that have one.
-    labelled = (mask.sum(dim=1) > 0).to(estimate.dtype)
-    return 1 - (_ccc(estimate, reference, mask) * labelled).sum() / labelled.sum().clamp(min=1)
+    """Mean of 1 - CCC over the clips that have one: the paper's metric as a loss.
+
+    A clip with fewer than two labels has no CCC, here as in the scores; without any other the loss
+    is 0.
+    """
+    counted = (mask.sum(dim=1) > 1).to(estimate.dtype)
+    each = (1 - _ccc(estimate, reference, mask)) * counted
+    return each.sum() / counted.sum().clamp(min=1)
 
 
 def mse(estimate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
@@ -53,14 +63,28 @@ def combined_loss(
     """Sum one loss a dimension; `estimate` and `reference` are (b, t, d), `mask` is (b, t).
 
     A batch without any label has a loss of 0, since there is nothing that could be wrong.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is NaN or infinite.
     """
     if not mask.any():
-        return estimate.sum() * 0
+        return finite(estimate.sum() * 0)
     parts = [
         LOSSES[name](estimate[..., d].float(), reference[..., d].float(), mask.float())
         for d, name in enumerate(names)
     ]
-    return torch.stack(parts).sum()
+    return finite(torch.stack(parts).sum())
+
+
+def finite(loss: Tensor) -> Tensor:
+    """Return a loss; TrainingError if it is NaN or infinite, after which no weight is of use."""
+    if not torch.isfinite(loss):
+        raise TrainingError(
+            f"the loss is {loss.item():g}: training has diverged; a smaller learning_rate may help"
+        )
+    return loss
 
 
 class QuadrantLoss(nn.Module):

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from mer_plugins.errors import PluginError
 from mer_plugins.sequence.augment import Augmentation
+from mer_plugins.sequence.checks import (
+    check_above_zero,
+    check_at_least_zero,
+    check_shares,
+    check_sizes,
+    check_types,
+)
 from mer_plugins.sequence.distillation import Distillation
 from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.logmel import LogMelConfig
@@ -17,6 +24,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 OWN = "own"
+UNBOUNDED = 1e9
+"""A bound that no gradient's norm reaches, as infinity would be, which JSON does not know."""
+# torch's generators take no larger seed; folds add their number to it.
+_SEEDS = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,7 @@ class Recipe:
     average_decay : float
         Decay per step of the running average of the weights that is kept; 0 keeps the last weights.
     clip_norm : float
-        Bound of the gradient's norm.
+        Bound of the gradient's norm; :data:`UNBOUNDED` is none.
     validation : float
         Share of the training recordings, whole artists, that is not trained on but tells when to
         stop; the fold left out for the test never does.
@@ -90,8 +101,13 @@ class Recipe:
     features: FrontEndConfig = field(default_factory=LogMelConfig)
 
     def __post_init__(self) -> None:
+        check_types(self)
         self._check_losses()
-        if self.patience and not 0 < self.validation < 1:
+        self._check_numbers()
+        self._check_lengths()
+        if not 0 <= self.validation < 1:
+            raise ValueError(f"validation is {self.validation!r}: expected from 0 to below 1")
+        if self.patience and not self.validation:
             raise ValueError(
                 f"validation is {self.validation!r}: early stopping needs a share between 0 and 1"
             )
@@ -113,6 +129,31 @@ class Recipe:
                 f"loss is {unknown[0]!r}: expected one of {', '.join(LOSSES)}, or own for both"
             )
 
+    def _check_numbers(self) -> None:
+        check_sizes(self, "epochs", "batch_size")
+        check_above_zero(self, "window_s", "learning_rate", "clip_norm")
+        check_at_least_zero(self, "excerpt_s", "weight_decay", "patience", "quadrant_weight")
+        check_shares(self, "average_decay")
+        if not 0 <= self.seed < _SEEDS:
+            raise ValueError(f"seed is {self.seed}: expected a whole number from 0 up")
+        if any(rate < 1 for rate in self.copy_bit_rates):
+            raise ValueError(f"copy_bit_rates is {self.copy_bit_rates}: expected bit/s from 1 up")
+
+    def _check_lengths(self) -> None:
+        """Check the sliding window here: at its end a run has trained for nothing."""
+        if not all(0 < hop <= self.window_s for hop in self.hops_s):
+            raise ValueError(
+                f"hops_s is {self.hops_s}: expected more than 0 s and at most the window's "
+                f"{self.window_s:g} s"
+            )
+        lengths = {"window_s": self.window_s, "excerpt_s": self.excerpt_s or self.window_s}
+        for name, seconds in [*lengths.items(), *(("hops_s", hop) for hop in self.hops_s)]:
+            if round(seconds / self.features.segment_s) < 1:
+                raise ValueError(
+                    f"{name} has {seconds:g} s: expected at least a segment of "
+                    f"{self.features.segment_s:g} s"
+                )
+
     def changed(self, changes: Mapping[str, Any]) -> Recipe:
         """Return a recipe with other settings; ``augmentation.gain_db`` is one, too.
 
@@ -121,14 +162,12 @@ class Recipe:
         PluginError
             If a setting is unknown or its value does not do.
         """
-        known = [f.name for f in fields(self)]
         own: dict[str, Any] = {}
         nested: dict[str, dict[str, Any]] = {}
         for key, value in changes.items():
             value = tuple(value) if isinstance(value, list) else value
             group, dot, name = key.partition(".")
-            if group not in known or (dot and not hasattr(getattr(self, group), name)):
-                raise PluginError(f"no recipe setting is called {key!r}: there are {known}")
+            self._check_name(key, group, name)
             if dot:
                 nested.setdefault(group, {})[name] = value
             else:
@@ -139,6 +178,15 @@ class Recipe:
             return replace(self, **own)
         except (TypeError, ValueError) as exc:
             raise PluginError(f"the recipe cannot be made: {exc}") from exc
+
+    def _check_name(self, key: str, group: str, name: str) -> None:
+        known = [f.name for f in fields(self)]
+        inner = getattr(self, group) if group in known else None
+        within = [f.name for f in fields(inner)] if is_dataclass(inner) else []
+        if group not in known or (name and name not in within):
+            raise PluginError(f"no recipe setting is called {key!r}: there are {within or known}")
+        if within and not name:
+            raise PluginError(f"{key!r} is a group: expected {key}.NAME, a NAME of {within}")
 
     @property
     def has_own_loss(self) -> bool:

@@ -8,7 +8,6 @@ Letters: t segment, n sample in a segment.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from mer_plugins.audio import too_short
 from mer_plugins.curves import FloatArray
+from mer_plugins.sequence.checks import check_above_zero, check_sizes, check_types
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,9 @@ class WaveformConfig:
     segment_s: float = 0.5
 
     def __post_init__(self) -> None:
-        if type(self.sample_rate) is not int or self.sample_rate < 1:
-            raise ValueError(
-                f"sample_rate is {self.sample_rate!r}: expected a whole number from 1 up"
-            )
-        if not 0 < self.segment_s < math.inf:
-            raise ValueError(f"segment_s is {self.segment_s!r}: expected a positive number")
+        check_types(self)
+        check_sizes(self, "sample_rate")
+        check_above_zero(self, "segment_s")
         samples = self.segment_s * self.sample_rate
         if round(samples) < 1 or abs(samples - round(samples)) > 1e-6:
             raise ValueError(
