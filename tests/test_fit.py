@@ -26,8 +26,10 @@ from mer_plugins.sequence.augment import Augmentation
 from mer_plugins.sequence.calibration import Calibration, fit_calibration
 from mer_plugins.sequence.checkpoint import load_checkpoint
 from mer_plugins.sequence.excerpts import LabelledTrack
-from mer_plugins.sequence.fit import Plan, fit, fit_folds
+from mer_plugins.sequence.fit import fit
+from mer_plugins.sequence.fit_folds import fit_folds
 from mer_plugins.sequence.logmel import LogMelConfig
+from mer_plugins.sequence.plan import Plan
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores

@@ -22,8 +22,8 @@ from mer_plugins.host import plugin_host
 from mer_plugins.reproduction.cells import Setup, cells_of, cells_to_run, run_cells
 from mer_plugins.reproduction.scoring import read_songs, score_study
 from mer_plugins.sequence.data import load_labelled, loader_for
-from mer_plugins.sequence.fit import Listener
 from mer_plugins.sequence.folds import FoldTable
+from mer_plugins.sequence.plan import Listener
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.studies import Budget, Study, StudyRow
 

@@ -19,7 +19,7 @@ from mer_plugins.errors import MerError, PluginError
 if TYPE_CHECKING:
     from mer_plugins.sequence.distillation import Teacher
     from mer_plugins.sequence.excerpts import LabelledTrack
-    from mer_plugins.sequence.fit import Plan
+    from mer_plugins.sequence.plan import Plan
     from mer_plugins.sequence.recipe import Recipe, Trainable
 
 _FOLDS = 5
@@ -139,7 +139,8 @@ def command(**options: Any) -> int:
 
     require("training", "torch", "onnx", "matplotlib", extra="train")
     from mer_plugins.cli.training_progress import TrainingProgress
-    from mer_plugins.sequence.fit import fit, fit_folds
+    from mer_plugins.sequence.fit import fit
+    from mer_plugins.sequence.fit_folds import fit_folds
     from mer_plugins.sequence.folds import assign_folds
 
     if options["fold"] is not None and options["folds"]:
@@ -171,8 +172,8 @@ def _plan(options: dict[str, Any]) -> Plan:
     import torch
 
     from mer_plugins.sequence.backends import find_device
-    from mer_plugins.sequence.fit import Plan
     from mer_plugins.sequence.folds import FoldTable, read_folds
+    from mer_plugins.sequence.plan import Plan
 
     trainable = _trainable(options["plugin"])
     recipe = _recipe(trainable, options)

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from mer_plugins.cli.bar import BarOrLines
 from mer_plugins.sequence.data import load_labelled, loader_for
 from mer_plugins.sequence.excerpts import LabelledTrack
-from mer_plugins.sequence.fit import Listener
 from mer_plugins.sequence.front_end import FrontEndConfig
+from mer_plugins.sequence.plan import Listener
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import Row
 

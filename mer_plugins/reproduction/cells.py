@@ -20,9 +20,10 @@ from mer_plugins.evaluation.held_out import stored_predictions
 from mer_plugins.host import PluginHost, load_factory
 from mer_plugins.sequence import run_folder
 from mer_plugins.sequence.excerpts import LabelledTrack
-from mer_plugins.sequence.fit import MODEL, Estimates, Listener, Plan, fit
+from mer_plugins.sequence.fit import MODEL, Estimates, fit
 from mer_plugins.sequence.folds import FoldTable, assign_folds
 from mer_plugins.sequence.front_end import FrontEndConfig
+from mer_plugins.sequence.plan import Listener, Plan
 from mer_plugins.sequence.recipe import Recipe, Trainable
 from mer_plugins.sequence.whole_tracks import TrackNetwork
 from mer_plugins.studies import Study, StudyRow
