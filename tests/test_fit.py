@@ -332,6 +332,25 @@ def test_a_start_that_heard_what_is_left_out_or_differs_is_refused(tmp_path):
         fit(replace(plan(hidden=9), start=start), data[:8], data[8:], tmp_path / "other")
 
 
+def test_a_start_knows_songs_by_longer_and_shorter_names(tmp_path):
+    recipe, heard = replace(RECIPE, epochs=1), known(6)
+    fit(plan(recipe), heard, [], tmp_path / "first")
+    start = replace(plan(recipe), start=tmp_path / "first" / "model.safetensors")
+    same = replace(heard[3], name="deam/3")
+    with pytest.raises(RunError, match="was trained on 1 of the recordings now left out.*deam/3"):
+        fit(start, heard[:3], [same], tmp_path / "leak")
+    other = replace(known(1, first=50)[0], name="4q/3")
+    fit(start, heard[:3], [other], tmp_path / "other")
+
+
+def test_recordings_that_share_a_name_are_refused(tmp_path):
+    twins = [*tracks(3), *tracks(1)]
+    with pytest.raises(RunError, match="1 names stand for several recordings, such as 0"):
+        fit_folds(plan(), twins, [0, 1, 0, 1], tmp_path)
+    with pytest.raises(RunError, match="stand for several"):
+        fit(plan(), tracks(2), twins, tmp_path)
+
+
 def test_folds_go_on_from_the_folds_of_another_run(tmp_path):
     data, folds = tracks(6), [0, 1] * 3
     fit_folds(plan(), data, folds, tmp_path / "first")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 
@@ -15,6 +16,8 @@ from damff.recipes import TRAINING
 from mer_plugins import EmotionCurve
 from mer_plugins.cli.train import command
 from mer_plugins.errors import MerError, PluginError
+from mer_plugins.evaluation.held_out import read_run, stored_predictions
+from mer_plugins.evaluation.reference import read_reference
 from mer_plugins.labels import on_grid
 from mer_plugins.sequence.excerpts import Excerpt, LabelledTrack, collate, draw_excerpts
 from mer_plugins.sequence.folds import read_folds
@@ -207,15 +210,15 @@ def test_tables_of_folds_that_are_none(tmp_path):
         read_folds(table)
 
 
-def labelled(folder, song, count=4):
+def labelled(folder, song, count=4, seconds=3.0):
     for i in range(count):
-        song(folder / f"{i}.wav", 3.0, seed=i)
+        song(folder / f"{i}.wav", seconds, seed=i)
         data = [
             {"time": t / 2, "duration": 0.5, "value": [i / 10, -i / 10], "confidence": None}
             for t in range(6)
         ]
         jams = {
-            "file_metadata": {"duration": 3.0, "identifiers": {"song": str(i)}},
+            "file_metadata": {"duration": seconds, "identifiers": {"song": str(i)}},
             "annotations": [
                 {
                     "namespace": "mood_thayer",
@@ -275,3 +278,34 @@ def test_nothing_to_train_on_is_one_clear_line(tmp_path, song):
             standalone_mode=False,
             catch_exceptions=False,
         )
+
+
+TINY = (
+    *("--plugin", "crnn", "--recipe", "deam-clips", "--epochs", "1", "--quiet"),
+    *("-r", "window_s=1.0", "-r", "excerpt_s=1.0", "-r", "hops_s=[0.5,0.5]"),
+)
+
+
+def train(*arguments):
+    words = [*TINY, *map(str, arguments)]
+    return CliRunner().invoke(command, words, standalone_mode=False, catch_exceptions=False)
+
+
+def test_recordings_of_one_name_in_several_folders_keep_their_own_results(tmp_path, song):
+    data = tmp_path / "data"
+    for artist, seconds in (("Ann", 3.0), ("Bob", 4.0)):
+        labelled(data / artist, song, 2, seconds)
+    (tmp_path / "folds.csv").write_text("song_id,fold\n0,0\n1,1\n")
+    folds = ("--folds-csv", tmp_path / "folds.csv", "--folds", "all")
+    train("--data", data, *folds, "-o", tmp_path / "run")
+    found = stored_predictions(tmp_path / "run" / "estimates.npz")
+    assert {name: len(values) for name, values in found.items()} == {
+        **{"Ann/0": 6, "Ann/1": 6},
+        **{"Bob/0": 8, "Bob/1": 8},
+    }
+    with (tmp_path / "run" / "per_song.csv").open() as file:
+        assert [row["song"] for row in csv.DictReader(file)] == list(found)
+    songs = read_reference(str(data), pytest.fail)
+    curves = read_run(tmp_path / "run", songs, pytest.fail).curves
+    assert len(curves) == 4
+    np.testing.assert_array_equal(curves["Bob/1.wav"].values, found["Bob/1"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from mer_plugins.curves import EmotionCurve, FloatArray
 from mer_plugins.evaluation.reference import GRID_S, EvaluationError, Problem, Song
 from mer_plugins.evaluation.systems import System
 from mer_plugins.sequence.folds import FoldTable, assign_folds
+from mer_plugins.song_names import find_names
 from mer_plugins.time_grid import Intervals, intervals
 
 ESTIMATES, CONFIG = "estimates.npz", "config.json"
@@ -64,8 +64,8 @@ def is_run(folder: Path) -> bool:
 def read_run(folder: Path, songs: Sequence[Song], problem: Problem) -> System:
     """Read the held-out predictions of a run of ``mer train``.
 
-    A song is found by the stem of its recording, as training names it; stems that several songs of
-    the reference share are left out.
+    A song is found by its path, or by its stem where that is unique, as
+    :func:`mer_plugins.song_names.find_names` says; the others are left out.
 
     Raises
     ------
@@ -74,14 +74,16 @@ def read_run(folder: Path, songs: Sequence[Song], problem: Problem) -> System:
     """
     plugin, segment_s = _settings(folder)
     found = stored_predictions(folder / ESTIMATES)
-    stems = Counter(Path(song.name).stem for song in songs)
-    curves: dict[str, Intervals] = {}
-    for song in songs:
-        stem = Path(song.name).stem
-        if stem in found and stems[stem] > 1:
-            problem(song.name, f"left out, {stems[stem]} songs are called {stem}, as in {folder}")
-        elif stem in found:
-            curves[song.name] = from_start(found[stem], segment_s)
+    names = find_names(
+        [(song.name, song.audio) for song in songs],
+        found,
+        lambda name, reason: problem(name, f"{reason}, as in {folder}"),
+    )
+    curves = {
+        song.name: from_start(found[name], segment_s)
+        for song, name in zip(songs, names, strict=True)
+        if name
+    }
     if not curves:
         raise EvaluationError(
             f"{folder / ESTIMATES}: holds no held-out song of the reference, but {len(found)} "

@@ -48,7 +48,8 @@ def listed_songs(collections: Iterable[Path]) -> Iterator[ListedSong]:
         for path in jams_below(folder, unlisted):
             jams: Mapping[str, Any] = read(path)
             names = ids_within(path.stem, jams)
-            yield ListedSong(path.stem, group_within(jams), names, identity(jams))
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            yield ListedSong(name, group_within(jams), names, identity(jams))
 
 
 def heard_by(

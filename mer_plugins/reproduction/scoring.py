@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePosixPath
+from dataclasses import replace
+from pathlib import Path
 
 from mer_plugins.errors import MerError
 from mer_plugins.evaluation.comparison import Comparison, compare, match_system
@@ -11,6 +13,7 @@ from mer_plugins.evaluation.held_out import from_start
 from mer_plugins.evaluation.reference import Song, read_reference
 from mer_plugins.evaluation.systems import System
 from mer_plugins.reproduction.cells import Cell, complete_folds, estimates_of, hop_file
+from mer_plugins.song_names import find_names
 from mer_plugins.studies import COLUMNS, Study
 
 TESTED = tuple(dict.fromkeys(metric for _, metric in COLUMNS))
@@ -25,7 +28,17 @@ def read_songs(collections: Sequence[str], problem: Callable[[str, str], None]) 
     EvaluationError
         If one has no labels.
     """
-    return [song for collection in collections for song in read_reference(collection, problem)]
+    songs = [(c, song) for c in collections for song in read_reference(c, problem)]
+    often = Counter(song.name for _, song in songs)
+    return [
+        # Scores are kept by name, which collections may share.
+        song if often[song.name] == 1 else replace(song, name=f"{_last_part(c)}/{song.name}")
+        for c, song in songs
+    ]
+
+
+def _last_part(collection: str) -> str:
+    return Path(collection).resolve().name
 
 
 def score_study(study: Study, cells: Sequence[Cell], songs: Sequence[Song]) -> Comparison:
@@ -40,19 +53,16 @@ def score_study(study: Study, cells: Sequence[Cell], songs: Sequence[Song]) -> C
     if not folds:
         raise MerError(f"{study.name}: no fold is complete: run the same command to go on")
     systems = _systems(study, cells, folds)
-    predicted = set(systems[0].curves)
-    scored = [song for song in songs if _stem(song) in predicted]
+    names = find_names([(song.name, song.audio) for song in songs], systems[0].curves)
+    found = {song.name: name for song, name in zip(songs, names, strict=True) if name}
+    scored = [song for song in songs if song.name in found]
     renamed = [
-        System(s.name, s.source, {song.name: s.curves[_stem(song)] for song in scored})
+        System(s.name, s.source, {song: s.curves[name] for song, name in found.items()})
         for s in systems
     ]
     pairs = [match_system(scored, system) for system in renamed]
     collection = ", ".join(cells[0].plan.data["collections"])
     return compare(collection, scored, renamed, pairs, tested=TESTED)
-
-
-def _stem(song: Song) -> str:
-    return PurePosixPath(song.name).stem
 
 
 def _systems(study: Study, cells: Sequence[Cell], folds: Sequence[int]) -> list[System]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from mer_plugins.sequence.plan import Listener, Plan
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores, song_scores
 from mer_plugins.sequence.training import Trainer
+from mer_plugins.trained_on import read_list
 
 MODEL = "model.safetensors"
 
@@ -76,12 +78,13 @@ def fit(
     RunError
         If `folder` holds another run, or one and `resume` is False.
     """
+    check_names(held_out)
     names = [track.name for track in training]
     settings = {**plan.settings, "recordings": names, "held_out": [t.name for t in held_out]}
     run_folder.begin(folder, settings, resume=resume)
     recipe = plan.recipe
     trained, validation = split_validation(training, plan.table, recipe.validation, recipe.seed)
-    begun = _begun_from(plan, {track.name for track in held_out})
+    begun = _begun_from(plan, held_out)
     normaliser = Normaliser.of(begun.mean, begun.std) if begun else Normaliser.fit(trained)
     parts = [(0,), (1,)] if recipe.per_dimension else [(0, 1)]
     listener = listener or Listener()
@@ -114,13 +117,23 @@ def write_run_graphs(plan: Plan, checkpoint: Checkpoint, path: Path, listener: L
         listener.note(f"{path}: runs with torch only: {exc}")
 
 
-def _begun_from(plan: Plan, held_out: set[str]) -> Checkpoint | None:
+def check_names(tracks: Sequence[LabelledTrack]) -> None:
+    """Raise RunError if recordings share a name, under which one's results replace the other's."""
+    often = Counter(track.name for track in tracks)
+    if shared := [name for name, count in often.items() if count > 1]:
+        raise RunError(
+            f"{len(shared)} names stand for several recordings, such as {shared[0]}: expected a "
+            "name each"
+        )
+
+
+def _begun_from(plan: Plan, held_out: Sequence[LabelledTrack]) -> Checkpoint | None:
     if plan.start is None:
         return None
-    if leaked := held_out & run_folder.recordings(plan.start.parent):
+    if leaked := _leaked(plan.start, held_out):
         raise RunError(
             f"{plan.start}: was trained on {len(leaked)} of the recordings now left out, such as "
-            f"{min(leaked)}: expected a start from the same folds"
+            f"{leaked[0]}: expected a start from the same folds"
         )
     begun = load_checkpoint(plan.start, plan.plugin)[0]
     wanted = (plan.config, plan.recipe.features, plan.recipe.per_dimension)
@@ -131,6 +144,31 @@ def _begun_from(plan: Plan, held_out: set[str]) -> Checkpoint | None:
             f"expected {wanted}"
         )
     return begun
+
+
+def _leaked(start: Path, held_out: Sequence[LabelledTrack]) -> list[str]:
+    """Return the names of the recordings that a start was trained on.
+
+    Runs on other collections, and older ones, may call a song by the end of its name here, or the
+    other way round; whether it is the same song, the list of what was trained on says.
+    """
+    heard, taught = run_folder.recordings(start.parent), read_list(start)
+    by_last = defaultdict(list)
+    for name in heard:
+        by_last[name.rpartition("/")[2]].append(name)
+    found = []
+    for track in held_out:
+        alike = by_last[track.name.rpartition("/")[2]]
+        other = any(_ends_with(track.name, n) or _ends_with(n, track.name) for n in alike)
+        songs = track.identity.songs
+        same = taught is None or not songs or bool(taught.songs & songs)
+        if track.name in heard or (other and same):
+            found.append(track.name)
+    return sorted(found)
+
+
+def _ends_with(name: str, end: str) -> bool:
+    return name.endswith(f"/{end}")
 
 
 def _part_folder(folder: Path, part: tuple[int, ...]) -> Path:

@@ -10,7 +10,14 @@ from mer_plugins.sequence import run_folder
 from mer_plugins.sequence.calibration import calibrate_folds
 from mer_plugins.sequence.checkpoint import Checkpoint, save_checkpoint
 from mer_plugins.sequence.excerpts import LabelledTrack
-from mer_plugins.sequence.fit import MODEL, Estimates, fit, write_results, write_run_graphs
+from mer_plugins.sequence.fit import (
+    MODEL,
+    Estimates,
+    check_names,
+    fit,
+    write_results,
+    write_run_graphs,
+)
 from mer_plugins.sequence.plan import Listener, Plan
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores
@@ -50,6 +57,7 @@ def fit_folds(
     dict
         Scores over all recordings; with `only`, over those of these folds, and before their maps.
     """
+    check_names(tracks)
     run_folder.begin(folder, {**plan.settings, "folds": list(folds)}, resume=resume)
     checkpoints: dict[int, Checkpoint] = {}
     raw = Estimates()
