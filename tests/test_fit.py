@@ -28,6 +28,7 @@ from mer_plugins.sequence.checkpoint import load_checkpoint
 from mer_plugins.sequence.excerpts import LabelledTrack
 from mer_plugins.sequence.fit import fit
 from mer_plugins.sequence.fit_folds import fit_folds
+from mer_plugins.sequence.folds import DataError
 from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.plan import Plan
 from mer_plugins.sequence.recipe import Recipe
@@ -175,6 +176,30 @@ def test_early_stopping_keeps_the_best_pass_and_looks_at_validation_alone(tmp_pa
     other_test = [replace(t, labels=-t.labels) for t in tracks(4, seed=9)]
     fit(plan(recipe), tracks(), other_test, tmp_path / "b")
     torch.testing.assert_close(weights(tmp_path / "a"), weights(tmp_path / "b"), rtol=0, atol=0)
+
+
+def of_artists(*artists):
+    return [replace(t, group=artist) for t, artist in zip(tracks(6), artists * 6, strict=False)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_early_stopping_on_a_few_songs_looks_at_one_artist_or_says_that_it_cannot(tmp_path, seed):
+    recipe = replace(RECIPE, epochs=1, validation=0.1, patience=2, seed=seed)
+    fit(plan(recipe), of_artists("a", "b"), [], tmp_path / "two")
+    with (tmp_path / "two" / "epochs.csv").open() as file:
+        assert float(next(csv.DictReader(file))["validation loss"])
+    with pytest.raises(DataError, match="artists with curves to train on: 1.*patience=0"):
+        fit(plan(recipe), of_artists("a"), [], tmp_path / "one")
+
+
+def test_folds_that_leave_nothing_to_train_on_are_told_before_any_training(tmp_path):
+    with pytest.raises(DataError, match="every recording is in fold 2, so that none is left"):
+        fit_folds(plan(), tracks(4), [2] * 4, tmp_path / "run")
+    recipe = replace(RECIPE, validation=0.1, patience=2)
+    data, folds = of_artists("a", "b", "c"), [0, 1, 1] * 2
+    with pytest.raises(DataError, match="artists with curves to train on: 1"):
+        fit_folds(plan(recipe), data, folds, tmp_path / "run", listener=lambda fold: Killer(1))
+    assert not (tmp_path / "run").exists()
 
 
 def test_one_network_a_dimension_trains_each_on_its_own_label(tmp_path):

@@ -74,6 +74,34 @@ def test_validation_takes_about_its_share():
     assert not split_validation(tracks, FoldTable(), 0.0, 0)[1]
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_validation_has_an_artist_and_leaves_one_however_few_there_are(seed):
+    for share in (0.01, 0.1, 0.99, 1.0):
+        tracks = [track(str(i), "abc"[i % 3]) for i in range(6)]
+        trained, validation = split_validation(tracks, FoldTable(), share, seed)
+        assert trained and validation
+        assert not {t.group for t in trained} & {t.group for t in validation}
+        assert split_validation(tracks[::3], FoldTable(), share, seed) == (tracks[::3], [])
+
+
+def test_recordings_without_a_curve_do_not_tell_when_to_stop():
+    tracks = [track(str(i), str(i)) for i in range(40)]
+    quadrants = [replace(t, mask=np.zeros(1, bool)) for t in tracks]
+    for seed in range(20):
+        data = [*tracks[:2], *quadrants[2:]]
+        parts = split_validation(data, FoldTable(), 0.1, seed)
+        assert [sum(t.mask.any() for t in part) for part in parts] == [1, 1]
+
+
+def test_a_split_that_has_both_parts_is_that_of_the_hashes():
+    tracks = [track(str(i), str(i)) for i in range(400)]
+    for seed in range(10):
+        _, validation = split_validation(tracks, FoldTable(), 0.1, seed)
+        assert [t.name for t in validation] == [
+            str(i) for i in range(400) if hashed(f"validation {i}", 10_000, seed) < 1_000
+        ]
+
+
 def test_hashes_are_the_same_on_every_machine():
     assert [hashed("Ann", 5, seed) for seed in range(8)] == [3, 1, 4, 0, 1, 3, 3, 1]
 

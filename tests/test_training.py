@@ -269,12 +269,13 @@ def test_the_command_makes_weights_that_the_extractor_runs(tmp_path, song):
     assert len(extractor(load_audio(tmp_path / "data" / "0.wav"))) == 6
 
 
-def test_nothing_to_train_on_is_one_clear_line(tmp_path, song):
+@pytest.mark.parametrize("folds", [[], ["--folds", "all"]])
+def test_nothing_to_train_on_is_one_clear_line(tmp_path, song, folds):
     song(tmp_path / "a.wav")
     with pytest.raises(MerError, match="no recording to train on"):
         CliRunner().invoke(
             command,
-            ["--plugin", "damff", "--data", str(tmp_path), "-o", str(tmp_path / "run")],
+            ["--plugin", "damff", "--data", str(tmp_path), *folds, "-o", str(tmp_path / "run")],
             standalone_mode=False,
             catch_exceptions=False,
         )

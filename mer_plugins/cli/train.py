@@ -256,22 +256,22 @@ def _tracks(options: dict[str, Any], plan: Plan) -> list[LabelledTrack]:
         click.echo(
             f"{left} recordings have only a quadrant, which this recipe leaves out", err=True
         )
+    if not any(track.mask.any() for track in usable):
+        raise MerError(
+            "no recording to train on: expected JAMS beside the recordings, each with a "
+            "mood_thayer annotation that is not by a program"
+        )
     return usable
 
 
 def _split(
     tracks: list[LabelledTrack], folds: list[int], fold: int | None
 ) -> tuple[list[LabelledTrack], list[LabelledTrack]]:
-    pairs = list(zip(tracks, folds, strict=True))
-    training = [track for track, of in pairs if of != fold]
-    held_out = [track for track, of in pairs if of == fold]
+    from mer_plugins.sequence.fit_folds import left_out
+
+    training, held_out = left_out(tracks, folds, fold)
     if fold is not None and not held_out:
         raise MerError(f"no recording is in fold {fold}: there are folds {sorted(set(folds))}")
-    if not any(track.mask.any() for track in training):
-        raise MerError(
-            "no recording to train on: expected JAMS beside the recordings, each with a "
-            "mood_thayer annotation that is not by a program"
-        )
     click.echo(f"training on {len(training)} recordings, {len(held_out)} left out", err=True)
     return training, held_out
 

@@ -22,7 +22,7 @@ from mer_plugins.sequence.checkpoint import (
 )
 from mer_plugins.sequence.excerpts import LabelledTrack
 from mer_plugins.sequence.export_onnx import write_graphs
-from mer_plugins.sequence.folds import split_validation
+from mer_plugins.sequence.folds import DataError, group_of, split_validation
 from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.passes import Passes
 from mer_plugins.sequence.plan import Listener, Plan
@@ -82,11 +82,10 @@ def fit(
     names = [track.name for track in training]
     settings = {**plan.settings, "recordings": names, "held_out": [t.name for t in held_out]}
     run_folder.begin(folder, settings, resume=resume)
-    recipe = plan.recipe
-    trained, validation = split_validation(training, plan.table, recipe.validation, recipe.seed)
+    trained, validation = split_training(plan, training)
     begun = _begun_from(plan, held_out)
     normaliser = Normaliser.of(begun.mean, begun.std) if begun else Normaliser.fit(trained)
-    parts = [(0,), (1,)] if recipe.per_dimension else [(0, 1)]
+    parts = [(0,), (1,)] if plan.recipe.per_dimension else [(0, 1)]
     listener = listener or Listener()
     trainers = [
         Passes(plan, part, _part_folder(folder, part), listener).run(
@@ -125,6 +124,33 @@ def check_names(tracks: Sequence[LabelledTrack]) -> None:
             f"{len(shared)} names stand for several recordings, such as {shared[0]}: expected a "
             "name each"
         )
+
+
+def split_training(
+    plan: Plan, tracks: Sequence[LabelledTrack]
+) -> tuple[list[LabelledTrack], list[LabelledTrack]]:
+    """Split recordings into those to train on and those that tell when to stop.
+
+    Raises
+    ------
+    DataError
+        If there are too few to train, or for a recipe that stops early to set some aside.
+    """
+    recipe = plan.recipe
+    labelled = [track for track in tracks if track.mask.any()]
+    if not (labelled or any(track.quadrant for track in tracks)):
+        raise DataError(
+            f"{len(tracks)} recordings to train on, none of them with labels: expected some that "
+            "are not left out"
+        )
+    trained, validation = split_validation(tracks, plan.table, recipe.validation, recipe.seed)
+    if recipe.patience and not any(track.mask.any() for track in validation):
+        groups = {group_of(track, plan.table) for track in labelled}
+        raise DataError(
+            f"artists with curves to train on: {len(groups)}, and one has to be set aside to tell "
+            "when to stop: expected two or more; or train all passes, with -r patience=0"
+        )
+    return trained, validation
 
 
 def _begun_from(plan: Plan, held_out: Sequence[LabelledTrack]) -> Checkpoint | None:

@@ -15,9 +15,11 @@ from mer_plugins.sequence.fit import (
     Estimates,
     check_names,
     fit,
+    split_training,
     write_results,
     write_run_graphs,
 )
+from mer_plugins.sequence.folds import DataError
 from mer_plugins.sequence.plan import Listener, Plan
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores
@@ -58,20 +60,21 @@ def fit_folds(
         Scores over all recordings; with `only`, over those of these folds, and before their maps.
     """
     check_names(tracks)
+    if only is not None and (unknown := sorted(set(only) - set(folds))):
+        raise RunError(f"no recording is in fold {unknown[0]}: there are {sorted(set(folds))}")
+    wanted = sorted(set(folds) if only is None else set(only))
+    plans = {fold: _of_fold(plan, fold) for fold in wanted}
+    # Before the first fold is trained: the last one may be the one that cannot be.
+    for fold in wanted:
+        training, _ = left_out(tracks, folds, fold)
+        split_training(plans[fold], training)
     run_folder.begin(folder, {**plan.settings, "folds": list(folds)}, resume=resume)
     checkpoints: dict[int, Checkpoint] = {}
     raw = Estimates()
-    if only is not None and (unknown := sorted(set(only) - set(folds))):
-        raise RunError(f"no recording is in fold {unknown[0]}: there are {sorted(set(folds))}")
-    for fold in sorted(set(folds) if only is None else set(only)):
-        pairs = list(zip(tracks, folds, strict=True))
-        training = [track for track, of in pairs if of != fold]
-        held_out = [track for track, of in pairs if of == fold]
-        # Members that began alike would agree more than their data makes them.
-        start = plan.start / f"fold-{fold}" / MODEL if plan.start else None
-        recipe = replace(plan.recipe, seed=plan.recipe.seed + fold)
-        own = replace(plan, recipe=recipe, start=start)
+    for fold in wanted:
+        training, held_out = left_out(tracks, folds, fold)
         target = folder / f"fold-{fold}"
+        own = plans[fold]
         fitted = fit(own, training, held_out, target, resume=resume, listener=listener(fold))
         checkpoints[fold] = fitted.checkpoint
         raw |= fitted.estimates
@@ -88,6 +91,33 @@ def fit_folds(
     scores = collection_scores(tracks, estimates)
     write_results(folder, plan, len(tracks), tracks, estimates, scores)
     return scores
+
+
+def left_out(
+    tracks: Sequence[LabelledTrack], folds: Sequence[int], fold: int | None
+) -> tuple[list[LabelledTrack], list[LabelledTrack]]:
+    """Split recordings into those of the other folds and those of one, of which there may be none.
+
+    Raises
+    ------
+    DataError
+        If every recording is in that fold.
+    """
+    pairs = list(zip(tracks, folds, strict=True))
+    training = [track for track, of in pairs if of != fold]
+    if tracks and not training:
+        raise DataError(
+            f"every recording is in fold {fold}, so that none is left to train on: expected songs "
+            "of two artists or more, or a table with two folds"
+        )
+    return training, [track for track, of in pairs if of == fold]
+
+
+def _of_fold(plan: Plan, fold: int) -> Plan:
+    # Members that began alike would agree more than their data makes them.
+    start = plan.start / f"fold-{fold}" / MODEL if plan.start else None
+    recipe = replace(plan.recipe, seed=plan.recipe.seed + fold)
+    return replace(plan, recipe=recipe, start=start)
 
 
 def _write_heard_by_folds(

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from mer_plugins.errors import MerError
 
 
@@ -32,7 +35,17 @@ class Grouped(Protocol):
         """What a table may call it."""
 
 
-G = TypeVar("G", bound=Grouped)
+class Labelled(Grouped, Protocol):
+    """What may tell when to stop: a recording that may have a curve."""
+
+    @property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """True where a label exists."""
+
+
+L = TypeVar("L", bound=Labelled)
+
+_BUCKETS = 10_000
 
 
 @dataclass(frozen=True)
@@ -112,13 +125,25 @@ def assign_folds(tracks: Sequence[Grouped], table: FoldTable, count: int, seed: 
 
 
 def split_validation(
-    tracks: Sequence[G], table: FoldTable, share: float, seed: int
-) -> tuple[list[G], list[G]]:
-    """Split off about `share` of the tracks, whole artists at a time: (the rest, the share)."""
-    parts: tuple[list[G], list[G]] = ([], [])
-    for track in tracks:
-        bucket = hashed(f"validation {group_of(track, table)}", 10_000, seed)
-        parts[bucket < share * 10_000].append(track)
+    tracks: Sequence[L], table: FoldTable, share: float, seed: int
+) -> tuple[list[L], list[L]]:
+    """Split off about `share` of the tracks, whole artists at a time: (the rest, the share).
+
+    However few artists have curves, one of them is in each part where there are two or more; one
+    alone is not split off.
+    """
+    groups = [group_of(track, table) for track in tracks]
+    buckets = {group: hashed(f"validation {group}", _BUCKETS, seed) for group in set(groups)}
+    apart = {group for group, bucket in buckets.items() if bucket < share * _BUCKETS}
+    labelled = {g for g, track in zip(groups, tracks, strict=True) if track.mask.any()}
+    in_order = sorted(labelled, key=lambda group: (buckets[group], group))
+    if share and len(in_order) > 1 and not apart & labelled:
+        apart.add(in_order[0])
+    elif in_order and labelled <= apart:
+        apart.remove(in_order[-1])
+    parts: tuple[list[L], list[L]] = ([], [])
+    for group, track in zip(groups, tracks, strict=True):
+        parts[group in apart].append(track)
     return parts
 
 
