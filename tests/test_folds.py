@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from mer_plugins.errors import MerError
 from mer_plugins.sequence.excerpts import LabelledTrack
 from mer_plugins.sequence.folds import (
+    DataError,
     FoldTable,
     assign_folds,
+    check_table,
     group_of,
     hashed,
+    notes_on_folds,
     read_folds,
     split_validation,
 )
@@ -113,10 +116,42 @@ def test_without_an_artist_a_recording_stands_for_itself(table):
 
 @pytest.mark.parametrize(
     "text",
-    ["song_id,fold\n1,zero\n", "song,fold\n1,0\n", "song_id,fold\n1\n", "song_id,fold\n1,-1\n"],
+    [
+        "",
+        "song_id,fold\n",
+        "song_id,fold\n1,zero\n",
+        "song,fold\n1,0\n",
+        "song_id,fold\n1\n",
+        "song_id,fold\n1,-1\n",
+    ],
 )
 def test_tables_that_are_none(tmp_path, text):
     path = tmp_path / "songs.csv"
     path.write_text(text)
     with pytest.raises(MerError, match="expected"):
         read_folds(path)
+
+
+def test_a_song_in_two_folds_is_named(tmp_path):
+    path = tmp_path / "songs.csv"
+    path.write_text("song_id,fold\n1,0\n2,1\n2,1\n1,2\n")
+    with pytest.raises(DataError, match=r"songs\.csv: has song 1 in several folds"):
+        read_folds(path)
+
+
+def test_a_table_of_other_songs_is_refused(table):
+    check_table([track("x", ids={"9", "1"}), track("y", ids={"y"})], table)
+    with pytest.raises(DataError, match=r"songs\.csv: names none of the 2 recordings.*such as '1'"):
+        check_table([track("x", ids={"x"}), track("y", ids={"y"})], table)
+    check_table([track("x", ids={"x"})], FoldTable())
+
+
+def test_what_people_should_know_of_folds_is_told(table):
+    tracks = [track(str(i), ids={str(i)}) for i in range(1, 8)]
+    assert notes_on_folds(tracks[:3], FoldTable(), [0, 1, 1], 2) == []
+    assert notes_on_folds(tracks, table, [0, 0, 1, 0, 1, 0, 0], 3) == [
+        "songs.csv: does not name 2 of 7 recordings, which have the fold of their artist, or one by "
+        "a hash of artist and seed",
+        "songs.csv: has 1 artists in two folds or more",
+        "found 5 artists in 2 of 3 folds",
+    ]

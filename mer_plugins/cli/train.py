@@ -141,7 +141,7 @@ def command(**options: Any) -> int:
     from mer_plugins.cli.training_progress import TrainingProgress
     from mer_plugins.sequence.fit import fit
     from mer_plugins.sequence.fit_folds import fit_folds
-    from mer_plugins.sequence.folds import assign_folds
+    from mer_plugins.sequence.folds import assign_folds, check_table, notes_on_folds
 
     if options["fold"] is not None and options["folds"]:
         raise click.UsageError("--fold and --folds exclude each other")
@@ -149,7 +149,11 @@ def command(**options: Any) -> int:
     tracks = _tracks(options, plan)
     output, resume, quiet = options["output"], options["resume"], options["quiet"]
     count = options["n_folds"] or plan.table.count or _FOLDS
+    check_table(tracks, plan.table)
     folds = assign_folds(tracks, plan.table, count, plan.recipe.seed)
+    if plan.table.songs or options["folds"] or options["fold"] is not None:
+        for note in notes_on_folds(tracks, plan.table, folds, count):
+            click.echo(note, err=True)
     if options["folds"]:
         scores = fit_folds(
             plan,

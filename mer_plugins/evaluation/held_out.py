@@ -13,7 +13,7 @@ from mer_plugins.baselines.fit_trivial import FITS
 from mer_plugins.curves import EmotionCurve, FloatArray
 from mer_plugins.evaluation.reference import GRID_S, EvaluationError, Problem, Song
 from mer_plugins.evaluation.systems import System
-from mer_plugins.sequence.folds import FoldTable, assign_folds
+from mer_plugins.sequence.folds import FoldTable, assign_folds, check_table
 from mer_plugins.song_names import find_names
 from mer_plugins.time_grid import Intervals, intervals
 
@@ -39,7 +39,10 @@ def fitted_by_folds(name: str, songs: Sequence[Song], table: FoldTable, source: 
     ------
     EvaluationError
         If all songs with a curve are in one fold.
+    DataError
+        If the table names none of the songs.
     """
+    check_table(songs, table)
     folds = assign_folds(songs, table, table.count or _FOLDS, _SEED)
     curves: dict[str, Intervals] = {}
     for fold in sorted(set(folds)):

@@ -22,7 +22,7 @@ from mer_plugins.sequence import run_folder
 from mer_plugins.sequence.excerpts import LabelledTrack
 from mer_plugins.sequence.fit import MODEL, Estimates, fit
 from mer_plugins.sequence.fit_folds import left_out
-from mer_plugins.sequence.folds import FoldTable, assign_folds
+from mer_plugins.sequence.folds import FoldTable, assign_folds, check_table
 from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.plan import Listener, Plan
 from mer_plugins.sequence.recipe import Recipe, Trainable
@@ -150,6 +150,7 @@ def run_cells(
     for _, group in groupby(_in_order(cells, setup.folds), key=_front_end):
         first, *others = group
         tracks = load(first.plan.recipe)
+        check_table(tracks, setup.table)
         folds = assign_folds(tracks, setup.table, setup.count, seed=0)
         for cell in (first, *others):
             _run(cell, tracks, folds, listener(cell))

@@ -57,14 +57,17 @@ class FoldTable:
     songs : dict
         Fold of each song, by its ``song_id``.
     artists : dict
-        Fold of each artist (case-folded) whose songs are all in one fold.
+        Fold of each artist (as :func:`plain_name` has it) whose songs are all in one fold.
     artist_of : dict
         Artist of each song, if the table has a column ``artist``.
+    source : str
+        What to call it to people.
     """
 
     songs: dict[str, int] = field(default_factory=dict)
     artists: dict[str, int] = field(default_factory=dict)
     artist_of: dict[str, str] = field(default_factory=dict)
+    source: str = "the table of folds"
 
     @property
     def count(self) -> int:
@@ -78,29 +81,79 @@ def read_folds(path: Path) -> FoldTable:
     Raises
     ------
     DataError
-        If the file cannot be read, lacks a column, or a fold is no number from 0 up.
+        If the file cannot be read, lacks a column, names no song, has two folds for one, or a fold
+        is no number from 0 up.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
-        songs = {row["song_id"]: int(row["fold"]) for row in rows}
+        folds = [(row["song_id"], int(row["fold"])) for row in rows]
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise DataError(f"{path}: cannot be read as CSV ({exc})") from exc
     except (KeyError, TypeError, ValueError) as exc:
         raise DataError(
             f"{path}: expected the columns song_id and fold (a number), found {exc}"
         ) from exc
+    songs = dict(folds)
+    if not songs:
+        raise DataError(f"{path}: names no song: expected a row of song_id and fold for each")
+    if twice := [song for song, fold in folds if songs[song] != fold]:
+        raise DataError(f"{path}: has song {twice[0]} in several folds: expected one for each song")
     if lowest := [fold for fold in songs.values() if fold < 0]:
         raise DataError(f"{path}: has fold {lowest[0]}: expected numbers from 0 up")
     artist_of = {row["song_id"]: row["artist"] for row in rows if row.get("artist")}
-    return FoldTable(songs, _folds_of_artists(songs, artist_of), artist_of)
+    apart = _folds_of_artists(songs, artist_of)
+    artists = {artist: min(found) for artist, found in apart.items() if len(found) == 1}
+    return FoldTable(songs, artists, artist_of, path.name)
 
 
-def _folds_of_artists(songs: dict[str, int], artist_of: dict[str, str]) -> dict[str, int]:
+def _folds_of_artists(songs: dict[str, int], artist_of: dict[str, str]) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for song, artist in artist_of.items():
         found.setdefault(artist.casefold(), set()).add(songs[song])
-    return {artist: folds.pop() for artist, folds in found.items() if len(folds) == 1}
+    return found
+
+
+def check_table(tracks: Sequence[Grouped], table: FoldTable) -> None:
+    """Raise DataError if a table names songs, but none of these."""
+    if table.songs and tracks and not any(_names(table, track) for track in tracks):
+        raise DataError(
+            f"{table.source}: names none of the {len(tracks)} recordings, but songs such as "
+            f"{next(iter(table.songs))!r}: expected song_id to be the file's name without suffix, "
+            "or one of the identifiers in its JAMS"
+        )
+
+
+def notes_on_folds(
+    tracks: Sequence[Grouped], table: FoldTable, folds: Sequence[int], count: int
+) -> list[str]:
+    """Tell what people should know of folds: songs no table names, artists on both sides, gaps.
+
+    Parameters
+    ----------
+    folds : sequence of int
+        Of each track, as :func:`assign_folds` gives them.
+    count : int
+        How many folds were asked for.
+    """
+    notes = []
+    unnamed = sum(not _names(table, track) for track in tracks)
+    if table.songs and unnamed:
+        notes.append(
+            f"{table.source}: does not name {unnamed} of {len(tracks)} recordings, which have the "
+            "fold of their artist, or one by a hash of artist and seed"
+        )
+    apart = _folds_of_artists(table.songs, table.artist_of).values()
+    if divided := sum(len(found) > 1 for found in apart):
+        notes.append(f"{table.source}: has {divided} artists in two folds or more")
+    if len(found := set(folds)) < count:
+        artists = len({group_of(track, table) for track in tracks})
+        notes.append(f"found {artists} artists in {len(found)} of {count} folds")
+    return notes
+
+
+def _names(table: FoldTable, track: Grouped) -> bool:
+    return not track.song_ids.isdisjoint(table.songs)
 
 
 def group_of(track: Grouped, table: FoldTable) -> str:
