@@ -54,6 +54,30 @@ def test_a_song_the_table_lacks_goes_with_its_artist(table):
     assert folds[2] == hashed("cy", 2, 0), "an artist in several folds has none"
 
 
+SPELLINGS = ("Zoë  Ann", "zoë ann", "Zoe\u0308 Ann ", "\uff3aoë Ann")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_artist_however_spelled_is_in_one_fold_and_on_one_side(seed):
+    tracks = [track(str(i), name) for i, name in enumerate((*SPELLINGS, "b", "c"))]
+    assert len(set(assign_folds(tracks, FoldTable(), 9, seed)[:4])) == 1
+    parts = split_validation(tracks, FoldTable(), 0.5, seed)
+    assert any({t.name for t in part} >= set("0123") for part in parts)
+
+
+def test_artists_of_a_table_are_found_however_spelled(tmp_path):
+    path = tmp_path / "songs.csv"
+    path.write_text("song_id,artist,fold\n1,Zoe\u0308  Ann,2\n", encoding="utf-8")
+    folds = assign_folds([track("new", name) for name in SPELLINGS], read_folds(path), 3, 0)
+    assert folds == [2] * 4
+
+
+def test_one_spelling_has_the_hash_it_always_had():
+    for name in ("…and you will know us", "a  b", "007"):
+        assert assign_folds([track("x", name)], FoldTable(), 97, 1) == [hashed(name, 97, 1)]
+    assert group_of(track("x", "007"), FoldTable()) != group_of(track("x", "7"), FoldTable())
+
+
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=1), st.integers(2, 9), st.integers(0, 99))
 def test_no_artist_is_in_two_folds(artists, count, seed):
     tracks = [track(str(i), artist) for i, artist in enumerate(artists)]

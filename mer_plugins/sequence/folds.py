@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,7 +111,7 @@ def read_folds(path: Path) -> FoldTable:
 def _folds_of_artists(songs: dict[str, int], artist_of: dict[str, str]) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for song, artist in artist_of.items():
-        found.setdefault(artist.casefold(), set()).add(songs[song])
+        found.setdefault(plain_name(artist), set()).add(songs[song])
     return found
 
 
@@ -157,9 +158,39 @@ def _names(table: FoldTable, track: Grouped) -> bool:
 
 
 def group_of(track: Grouped, table: FoldTable) -> str:
-    """Return the artist by the table or the recording's JAMS, or else the recording's own name."""
+    """Return the artist by the table or the recording's JAMS, or else the recording's own name.
+
+    Two recordings belong together where this is the same; it is as :func:`plain_name` has it.
+    """
+    return plain_name(_spelled(track, table))
+
+
+def plain_name(text: str) -> str:
+    """Return a name as it compares, however its letters are composed, cased and spaced.
+
+    >>> plain_name("Beyonce\N{COMBINING ACUTE ACCENT}  Knowles ") == plain_name("BEYONCÉ KNOWLES")
+    True
+    """
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _spelled(track: Grouped, table: FoldTable) -> str:
     named = next((table.artist_of[i] for i in sorted(track.song_ids) if i in table.artist_of), "")
-    return (named or track.group or track.name).casefold()
+    return next((name for name in (named, track.group) if name.strip()), track.name)
+
+
+def _groups_to_hash(tracks: Sequence[Grouped], table: FoldTable) -> list[str]:
+    """Return the group of each recording in one spelling of those that it has among them.
+
+    Not as it compares: a hash of that would move artists whose name has a sign such as an ellipsis
+    to other folds than those of earlier runs.
+    """
+    spelled = [_spelled(track, table).casefold() for track in tracks]
+    chosen: dict[str, str] = {}
+    for name in spelled:
+        plain = plain_name(name)
+        chosen[plain] = min(name, chosen.get(plain, name))
+    return [chosen[plain_name(name)] for name in spelled]
 
 
 def assign_folds(tracks: Sequence[Grouped], table: FoldTable, count: int, seed: int) -> list[int]:
@@ -169,10 +200,9 @@ def assign_folds(tracks: Sequence[Grouped], table: FoldTable, count: int, seed: 
     fold, and one by an artist it does not name either has a fold by a hash of artist and seed.
     """
     folds = []
-    for track in tracks:
-        group = group_of(track, table)
+    for track, group in zip(tracks, _groups_to_hash(tracks, table), strict=True):
         known = next((table.songs[i] for i in sorted(track.song_ids) if i in table.songs), None)
-        known = table.artists.get(group) if known is None else known
+        known = table.artists.get(plain_name(group)) if known is None else known
         folds.append(hashed(group, count, seed) if known is None else known)
     return folds
 
@@ -185,7 +215,7 @@ def split_validation(
     However few artists have curves, one of them is in each part where there are two or more; one
     alone is not split off.
     """
-    groups = [group_of(track, table) for track in tracks]
+    groups = _groups_to_hash(tracks, table)
     buckets = {group: hashed(f"validation {group}", _BUCKETS, seed) for group in set(groups)}
     apart = {group for group, bucket in buckets.items() if bucket < share * _BUCKETS}
     labelled = {g for g, track in zip(groups, tracks, strict=True) if track.mask.any()}
