@@ -30,7 +30,7 @@ from mer_plugins.sequence.fit import fit
 from mer_plugins.sequence.fit_folds import fit_folds
 from mer_plugins.sequence.folds import DataError
 from mer_plugins.sequence.logmel import LogMelConfig
-from mer_plugins.sequence.plan import Plan
+from mer_plugins.sequence.plan import Listener, Plan
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores
@@ -157,6 +157,36 @@ def test_another_run_is_not_overwritten_nor_mixed(tmp_path):
     with pytest.raises(RunError, match="another recordings"):
         fit(plan(), tracks()[:5], [], tmp_path, resume=True)
     torch.testing.assert_close(weights(tmp_path), before, rtol=0, atol=0)
+
+
+def test_a_start_that_is_refused_leaves_nothing_and_does_not_stand_in_the_way(tmp_path):
+    run, data, folds = tmp_path / "run", tracks(6), [0, 1] * 3
+    with pytest.raises(RunError, match="no recording is in fold 7"):
+        fit_folds(plan(), data, folds, run, only=[7])
+    wrong = plan(replace(RECIPE, batch_size=0))
+    with pytest.raises(ZeroDivisionError):
+        fit_folds(wrong, data, folds, run)
+    with pytest.raises(ZeroDivisionError):
+        fit(replace(wrong, recipe=replace(wrong.recipe, per_dimension=True)), data, [], run)
+    assert not run.exists()
+    run.mkdir()
+    with pytest.raises(ZeroDivisionError):
+        fit(wrong, data, [], run)
+    assert not list(run.iterdir())
+    fit(plan(replace(RECIPE, epochs=1)), data, [], run)
+
+
+def test_an_error_after_a_pass_keeps_what_was_done(tmp_path):
+    class Failing(Listener):
+        def epoch(self, row):
+            raise ValueError("a bar that fails")
+
+    recipe = replace(RECIPE, epochs=1)
+    with pytest.raises(ValueError, match="a bar that fails"):
+        fit(plan(recipe), tracks(), [], tmp_path, listener=Failing())
+    with pytest.raises(RunError, match="holds a training run"):
+        fit(plan(recipe), tracks(), [], tmp_path)
+    fit(plan(recipe), tracks(), [], tmp_path, resume=True, listener=Killer(1))
 
 
 def test_a_damaged_state_is_told(tmp_path):

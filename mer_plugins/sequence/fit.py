@@ -81,31 +81,41 @@ def fit(
     check_names(held_out)
     names = [track.name for track in training]
     settings = {**plan.settings, "recordings": names, "held_out": [t.name for t in held_out]}
-    run_folder.begin(folder, settings, resume=resume)
-    trained, validation = split_training(plan, training)
+    split = split_training(plan, training)
     begun = _begun_from(plan, held_out)
+    with run_folder.begun(folder, settings, resume=resume):
+        trainers = _trained(plan, split, begun, folder, listener or Listener())
+        checkpoint = _checkpoint(plan, trainers)
+        save_checkpoint([checkpoint], folder / MODEL)
+        name = Path(MODEL).stem
+        starts = {name: plan.start} if plan.start else {}
+        run_folder.write_heard(folder, {name: [track.identity for track in training]}, starts)
+        write_run_graphs(plan, checkpoint, folder / MODEL, listener or Listener())
+        estimates = {
+            track.name: np.concatenate([trainer.predict(track) for trainer in trainers], axis=1)
+            for track in held_out
+        }
+        scores = collection_scores(held_out, estimates)
+        write_results(folder, plan, len(training), held_out, estimates, scores)
+    return Fitted(checkpoint, estimates, scores)
+
+
+def _trained(
+    plan: Plan,
+    split: tuple[Sequence[LabelledTrack], Sequence[LabelledTrack]],
+    begun: Checkpoint | None,
+    folder: Path,
+    listener: Listener,
+) -> list[Trainer]:
+    trained, validation = split
     normaliser = Normaliser.of(begun.mean, begun.std) if begun else Normaliser.fit(trained)
     parts = [(0,), (1,)] if plan.recipe.per_dimension else [(0, 1)]
-    listener = listener or Listener()
-    trainers = [
+    return [
         Passes(plan, part, _part_folder(folder, part), listener).run(
             trained, validation, normaliser, begun
         )
         for part in parts
     ]
-    checkpoint = _checkpoint(plan, trainers)
-    save_checkpoint([checkpoint], folder / MODEL)
-    name = Path(MODEL).stem
-    starts = {name: plan.start} if plan.start else {}
-    run_folder.write_heard(folder, {name: [track.identity for track in training]}, starts)
-    write_run_graphs(plan, checkpoint, folder / MODEL, listener)
-    estimates = {
-        track.name: np.concatenate([trainer.predict(track) for trainer in trainers], axis=1)
-        for track in held_out
-    }
-    scores = collection_scores(held_out, estimates)
-    write_results(folder, plan, len(training), held_out, estimates, scores)
-    return Fitted(checkpoint, estimates, scores)
 
 
 def write_run_graphs(plan: Plan, checkpoint: Checkpoint, path: Path, listener: Listener) -> None:

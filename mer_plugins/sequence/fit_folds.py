@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,18 +68,32 @@ def fit_folds(
     for fold in wanted:
         training, _ = left_out(tracks, folds, fold)
         split_training(plans[fold], training)
-    run_folder.begin(folder, {**plan.settings, "folds": list(folds)}, resume=resume)
-    checkpoints: dict[int, Checkpoint] = {}
-    raw = Estimates()
-    for fold in wanted:
-        training, held_out = left_out(tracks, folds, fold)
-        target = folder / f"fold-{fold}"
-        own = plans[fold]
-        fitted = fit(own, training, held_out, target, resume=resume, listener=listener(fold))
-        checkpoints[fold] = fitted.checkpoint
-        raw |= fitted.estimates
-    if only is not None:
-        return collection_scores([track for track in tracks if track.name in raw], raw)
+    settings = {**plan.settings, "folds": list(folds)}
+    with run_folder.begun(folder, settings, resume=resume):
+        checkpoints: dict[int, Checkpoint] = {}
+        raw = Estimates()
+        for fold in wanted:
+            training, held_out = left_out(tracks, folds, fold)
+            target = folder / f"fold-{fold}"
+            own = plans[fold]
+            fitted = fit(own, training, held_out, target, resume=resume, listener=listener(fold))
+            checkpoints[fold] = fitted.checkpoint
+            raw |= fitted.estimates
+        if only is not None:
+            return collection_scores([track for track in tracks if track.name in raw], raw)
+        return _put_together(plan, tracks, folds, folder, checkpoints, raw, listener(wanted[0]))
+
+
+def _put_together(
+    plan: Plan,
+    tracks: Sequence[LabelledTrack],
+    folds: Sequence[int],
+    folder: Path,
+    checkpoints: Mapping[int, Checkpoint],
+    raw: Estimates,
+    listener: Listener,
+) -> dict[str, float]:
+    """Write what is made of all folds, and return their scores together."""
     maps = calibrate_folds(tracks, folds, raw)
     estimates = {t.name: maps[f](raw[t.name]) for t, f in zip(tracks, folds, strict=True)}
     members = [replace(found, calibration=maps[f]) for f, found in checkpoints.items()]
@@ -87,7 +101,7 @@ def fit_folds(
         save_checkpoint([member], folder / f"fold-{fold}.safetensors")
     save_checkpoint(members, folder / ENSEMBLE)
     _write_heard_by_folds(folder, tracks, folds, plan.start)
-    write_run_graphs(plan, members[0], folder / ENSEMBLE, listener(min(checkpoints)))
+    write_run_graphs(plan, members[0], folder / ENSEMBLE, listener)
     scores = collection_scores(tracks, estimates)
     write_results(folder, plan, len(tracks), tracks, estimates, scores)
     return scores

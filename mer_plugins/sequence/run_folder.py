@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,30 +30,62 @@ class RunError(MerError):
     """A run's folder holds something else than this run."""
 
 
-def begin(folder: Path, config: Mapping[str, Any], *, resume: bool) -> None:
-    """Make a run's folder, or find that it holds this very run.
+def _check(folder: Path, config: Mapping[str, Any], *, resume: bool) -> None:
+    path = folder / CONFIG
+    if not path.exists():
+        return
+    if not resume:
+        raise RunError(
+            f"{folder}: holds a training run: add --resume to go on with it, or choose another "
+            "folder"
+        )
+    if differing := _differing(_read_json(path).get("settings"), _plain(config)):
+        raise RunError(
+            f"{folder}: was begun with another {', '.join(differing)}: --resume needs the same "
+            "command"
+        )
+
+
+@contextmanager
+def begun(folder: Path, config: Mapping[str, Any], *, resume: bool) -> Iterator[None]:
+    """Make a run's folder, or find that it holds this very run, for what is written in the block.
+
+    An error before the first pass is done takes it back: nothing is lost, and the command that was
+    put right may be another one.
 
     Raises
     ------
     RunError
         If the folder holds a run and `resume` is False, or one with other settings.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _check(folder, config, resume=resume)
     path = folder / CONFIG
-    settings = json.loads(json.dumps(config))
-    if path.exists():
-        if not resume:
-            raise RunError(
-                f"{folder}: holds a training run: add --resume to go on with it, or choose another "
-                "folder"
-            )
-        if differing := _differing(_read_json(path).get("settings"), settings):
-            raise RunError(
-                f"{folder}: was begun with another {', '.join(differing)}: --resume needs the same "
-                "command"
-            )
-    else:
-        write_json(path, {"settings": settings, "versions": versions(), "commit": git_commit()})
+    is_new, was_there = not path.exists(), folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_new:
+        about = {"versions": versions(), "commit": git_commit()}
+        write_json(path, {"settings": _plain(config), **about})
+    try:
+        yield
+    except Exception:
+        if is_new and not any(folder.rglob(STATE)):
+            path.unlink(missing_ok=True)
+            if not was_there:
+                _remove_empty(folder)
+        raise
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder and those in it, as far as nothing lies there."""
+    for place, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):
+            os.rmdir(place)
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as they come back from JSON."""
+    found: dict[str, Any] = json.loads(json.dumps(config))
+    return found
 
 
 def _differing(found: Any, wanted: Mapping[str, Any]) -> list[str]:
