@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import subprocess
 from dataclasses import replace
 
 import audmetric
@@ -22,6 +23,7 @@ from mer_plugins import Audio
 from mer_plugins.agreement import area_under_curve
 from mer_plugins.emotion import aggregate
 from mer_plugins.errors import CheckpointError
+from mer_plugins.sequence import run_folder
 from mer_plugins.sequence.augment import Augmentation
 from mer_plugins.sequence.calibration import Calibration, fit_calibration
 from mer_plugins.sequence.checkpoint import load_checkpoint
@@ -34,7 +36,7 @@ from mer_plugins.sequence.plan import Listener, Plan
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores
-from mer_plugins.sequence.training import Trainer
+from mer_plugins.sequence.training import Trainer, has_bfloat16
 from mer_plugins.trained_on import identity, read_list, union
 
 FEATURES = LogMelConfig(
@@ -102,6 +104,9 @@ def test_what_a_run_leaves_behind(tmp_path):
     assert run["scores"] == scores and run["recipe"]["epochs"] == 4
     assert run["recordings"] == {"trained": 10, "held_out": 3}
     assert run["versions"]["torch"] == torch.__version__
+    assert {"numpy", "soundfile", "soxr", "av", "ducc0"} <= set(run["versions"])
+    assert run["device"] == "cpu" and run["bfloat16"] == has_bfloat16(torch.device("cpu"))
+    assert run["threads"] == torch.get_num_threads()
     with (tmp_path / "per_song.csv").open() as file:
         songs = list(csv.DictReader(file))
     assert [row["song"] for row in songs] == ["0", "1", "2"]
@@ -187,6 +192,38 @@ def test_an_error_after_a_pass_keeps_what_was_done(tmp_path):
     with pytest.raises(RunError, match="holds a training run"):
         fit(plan(recipe), tracks(), [], tmp_path)
     fit(plan(recipe), tracks(), [], tmp_path, resume=True, listener=Killer(1))
+
+
+def test_a_run_does_not_go_on_with_other_labels(tmp_path):
+    recipe, data = replace(RECIPE, epochs=1), tracks(4)
+    other = [replace(track, labels=-track.labels) for track in data]
+    fit(plan(recipe), data, [], tmp_path / "one")
+    with pytest.raises(RunError, match="begun with another labels"):
+        fit(plan(recipe), other, [], tmp_path / "one", resume=True)
+    fit_folds(plan(recipe), data, [0, 1] * 2, tmp_path / "folds")
+    with pytest.raises(RunError, match="begun with another labels"):
+        fit_folds(plan(recipe), other, [0, 1] * 2, tmp_path / "folds", resume=True)
+    config = json.loads((tmp_path / "one" / "config.json").read_text())
+    del config["settings"]["labels"]
+    (tmp_path / "one" / "config.json").write_text(json.dumps(config))
+    fit(plan(recipe), data, [], tmp_path / "one", resume=True)
+
+
+def test_a_commit_is_that_of_this_code_and_of_no_repository_around_it(tmp_path, monkeypatch):
+    def git(*arguments):
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    code = tmp_path / "site" / "run_folder.py"
+    code.parent.mkdir()
+    code.touch()
+    monkeypatch.setattr(run_folder, "__file__", str(code))
+    git("init")
+    git("commit", "--allow-empty", "-m", "theirs")
+    assert run_folder.git_commit() == ""
+    git("add", "site")
+    git("commit", "-m", "ours")
+    assert len(run_folder.git_commit()) == 40
 
 
 def test_a_damaged_state_is_told(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from mer_plugins.curves import DIMENSIONS
 from mer_plugins.errors import CheckpointError, PluginError
@@ -28,7 +30,7 @@ from mer_plugins.sequence.passes import Passes
 from mer_plugins.sequence.plan import Listener, Plan
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores, song_scores
-from mer_plugins.sequence.training import Trainer
+from mer_plugins.sequence.training import Trainer, has_bfloat16
 from mer_plugins.trained_on import read_list
 
 MODEL = "model.safetensors"
@@ -80,7 +82,12 @@ def fit(
     """
     check_names(held_out)
     names = [track.name for track in training]
-    settings = {**plan.settings, "recordings": names, "held_out": [t.name for t in held_out]}
+    settings = {
+        **plan.settings,
+        "recordings": names,
+        "held_out": [track.name for track in held_out],
+        "labels": labels_digest(training),
+    }
     split = split_training(plan, training)
     begun = _begun_from(plan, held_out)
     with run_folder.begun(folder, settings, resume=resume):
@@ -134,6 +141,16 @@ def check_names(tracks: Sequence[LabelledTrack]) -> None:
             f"{len(shared)} names stand for several recordings, such as {shared[0]}: expected a "
             "name each"
         )
+
+
+def labels_digest(tracks: Sequence[LabelledTrack]) -> str:
+    """Hash all that is learned of recordings: a run that goes on is to learn the same."""
+    digest = hashlib.sha256()
+    for track in tracks:
+        labels = np.where(track.mask[:, None], track.labels, 0).astype("<f4")
+        digest.update(repr((track.name, track.quadrant)).encode())
+        digest.update(track.mask.tobytes() + labels.tobytes())
+    return digest.hexdigest()
 
 
 def split_training(
@@ -230,6 +247,9 @@ def write_results(
             "recordings": {"trained": trained, "held_out": len(held_out)},
             # JSON knows no NaN.
             "scores": {k: None if math.isnan(v) else v for k, v in scores.items()},
+            "device": str(plan.device),
+            "bfloat16": has_bfloat16(plan.device),
+            "threads": torch.get_num_threads(),
             "versions": run_folder.versions(),
             "commit": run_folder.git_commit(),
         },

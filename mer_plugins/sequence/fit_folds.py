@@ -15,6 +15,7 @@ from mer_plugins.sequence.fit import (
     Estimates,
     check_names,
     fit,
+    labels_digest,
     split_training,
     write_results,
     write_run_graphs,
@@ -68,7 +69,7 @@ def fit_folds(
     for fold in wanted:
         training, _ = left_out(tracks, folds, fold)
         split_training(plans[fold], training)
-    settings = {**plan.settings, "folds": list(folds)}
+    settings = {**plan.settings, "folds": list(folds), "labels": labels_digest(tracks)}
     with run_folder.begun(folder, settings, resume=resume):
         checkpoints: dict[int, Checkpoint] = {}
         raw = Estimates()

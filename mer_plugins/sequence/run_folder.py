@@ -9,6 +9,7 @@ import platform
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from mer_plugins.trained_on import Identity, read_list, union, write_list
 
 Row = Mapping[str, float | str]
 
+# What older runs do not have in their settings is not held against them.
+_LATER = ("labels",)
+_PACKAGES = ("torch", "numpy", "soundfile", "soxr", "av", "ducc0")
 STATE, CONFIG, RESULT = "state.pt", "config.json", "run.json"
 
 
@@ -90,7 +94,8 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _differing(found: Any, wanted: Mapping[str, Any]) -> list[str]:
     found = found if isinstance(found, dict) else {}
-    return [key for key in {**wanted, **found} if found.get(key) != wanted.get(key)]
+    keys = [key for key in {**wanted, **found} if key in found or key not in _LATER]
+    return [key for key in keys if found.get(key) != wanted.get(key)]
 
 
 def recordings(folder: Path) -> set[str]:
@@ -200,8 +205,7 @@ def versions() -> dict[str, str]:
     """Return the versions that shape a result."""
     return {
         "mer-plugins": __version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
+        **{name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
@@ -209,10 +213,18 @@ def versions() -> dict[str, str]:
 
 def git_commit() -> str:
     """Return the commit this code was run from, with ``-dirty`` if changed; empty if unknown."""
+    # An installation may lie within a repository of somebody else's, whose commit says nothing.
+    if not _git("ls-files", "--error-unmatch", Path(__file__).name):
+        return ""
+    return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+
+
+def _git(*arguments: str) -> str:
+    """Return what git says of the folder of this code; empty where it fails."""
     try:
         # git is looked up in PATH, as the person who trains would; no argument comes from outside.
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
+        done = subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
@@ -221,4 +233,4 @@ def git_commit() -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip()
+    return "" if done.returncode else done.stdout.strip()
