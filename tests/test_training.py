@@ -140,6 +140,21 @@ def test_another_seed_draws_other_batches():
     assert first.epoch() != second.epoch()
 
 
+def test_a_state_holds_what_a_graphics_card_draws_from(monkeypatch):
+    made = trainer(tracks())
+    assert "cuda" not in made.state()
+    given = []
+    drawn = torch.arange(4, dtype=torch.uint8)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: drawn)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *words: given.append(words))
+    older = made.state()
+    made.device = torch.device("cuda")
+    made.restore(older)
+    assert not given
+    made.restore(made.state())
+    assert given == [(drawn, made.device)]
+
+
 def test_it_can_learn_a_few_recordings_by_heart():
     made = trainer(tracks(), replace(RECIPE, average_decay=0.0, epochs=60))
     for _ in range(60):

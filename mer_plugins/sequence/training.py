@@ -112,6 +112,10 @@ class Trainer:
         return Classroom(teacher, encoded.shape[1], corpora, settings, floor).to(self.device)
 
     @property
+    def _is_cuda(self) -> bool:
+        return self.device.type == "cuda"
+
+    @property
     def steps_per_epoch(self) -> int:
         """Steps of the optimiser in one pass."""
         return math.ceil(len(self.tracks) / self.recipe.batch_size)
@@ -249,6 +253,7 @@ class Trainer:
             "rng": self.rng.bit_generator.state,
             "augment": self.augment.random.get_state(),
             "torch": torch.get_rng_state(),
+            **({"cuda": torch.cuda.get_rng_state(self.device)} if self._is_cuda else {}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -263,6 +268,9 @@ class Trainer:
         self.rng.bit_generator.state = state["rng"]
         self.augment.random.set_state(state["augment"])
         torch.set_rng_state(state["torch"])
+        # States of older versions have none.
+        if self._is_cuda and "cuda" in state:
+            torch.cuda.set_rng_state(state["cuda"], self.device)
 
 
 def keep_freed_memory() -> None:
