@@ -33,10 +33,11 @@ from mer_plugins.sequence.fit_folds import fit_folds
 from mer_plugins.sequence.folds import DataError
 from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.plan import Listener, Plan
+from mer_plugins.sequence.processor import has_bfloat16
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores
-from mer_plugins.sequence.training import Trainer, has_bfloat16
+from mer_plugins.sequence.training import Trainer
 from mer_plugins.trained_on import identity, read_list, union
 
 FEATURES = LogMelConfig(

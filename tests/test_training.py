@@ -140,6 +140,20 @@ def test_another_seed_draws_other_batches():
     assert first.epoch() != second.epoch()
 
 
+def test_a_last_batch_of_one_segment_joins_the_one_before_and_no_other_does():
+    single = tracks(1, length=1)
+    made = trainer([*tracks(3), *tracks(1, length=1)], replace(RECIPE, batch_size=3))
+    sizes = []
+    for seed in range(12):
+        made.rng = np.random.default_rng(seed)
+        drawn = draw_excerpts(made.tracks, 4, 0, made.rng)
+        sizes.append([len(batch) for batch in made._batches(list(drawn))])
+        assert np.isfinite(made.epoch())
+    assert {tuple(found) for found in sizes} == {(3, 1), (4,)}
+    with pytest.raises(PluginError, match="a batch is a single segment of 0.48 s"):
+        trainer(single).epoch()
+
+
 def test_a_state_holds_what_a_graphics_card_draws_from(monkeypatch):
     made = trainer(tracks())
     assert "cuda" not in made.state()

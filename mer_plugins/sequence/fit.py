@@ -28,9 +28,10 @@ from mer_plugins.sequence.folds import DataError, group_of, split_validation
 from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.passes import Passes
 from mer_plugins.sequence.plan import Listener, Plan
+from mer_plugins.sequence.processor import has_bfloat16
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores, song_scores
-from mer_plugins.sequence.training import Trainer, has_bfloat16
+from mer_plugins.sequence.training import Trainer
 from mer_plugins.trained_on import read_list
 
 MODEL = "model.safetensors"
