@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import subprocess
+import sys
 from dataclasses import replace
 
 import audmetric
@@ -180,6 +182,37 @@ def test_a_start_that_is_refused_leaves_nothing_and_does_not_stand_in_the_way(tm
         fit(wrong, data, [], run)
     assert not list(run.iterdir())
     fit(plan(replace(RECIPE, epochs=1)), data, [], run)
+
+
+LIMITED = """
+import resource, sys
+sys.path[:0] = sys.argv[2:]
+from pathlib import Path
+from test_fit import plan, tracks
+from mer_plugins.sequence.fit import fit
+data, folder = tracks(), Path(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+try:
+    fit(plan(), data, [], folder)
+except Exception as exc:
+    print(type(exc).__name__, exc)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file's size")
+def test_a_full_disk_is_one_line_and_leaves_no_run(tmp_path):
+    words = [sys.executable, "-c", LIMITED, tmp_path / "run", *sys.path]
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True)
+    assert re.match(r"RunError .*: File too large: the training stopped: put that", done.stdout), (
+        done.stdout + done.stderr
+    )
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"file.*run: Not a directory: the training stopped"):
+        fit(plan(), tracks(), [], tmp_path / "file" / "run")
 
 
 def test_an_error_after_a_pass_keeps_what_was_done(tmp_path):

@@ -298,6 +298,15 @@ def test_the_command_makes_weights_that_the_extractor_runs(tmp_path, song):
     assert len(extractor(load_audio(tmp_path / "data" / "0.wav"))) == 6
 
 
+def test_a_cache_that_cannot_be_kept_is_one_clear_line(tmp_path, song, monkeypatch):
+    labelled(tmp_path / "data", song, 2)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MER_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(MerError, match="file.*: Not a directory: .*--cache-gb 0"):
+        train("--data", tmp_path / "data", "-o", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("folds", [[], ["--folds", "all"]])
 def test_nothing_to_train_on_is_one_clear_line(tmp_path, song, folds):
     song(tmp_path / "a.wav")

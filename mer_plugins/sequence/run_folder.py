@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import platform
@@ -60,23 +61,36 @@ def begun(folder: Path, config: Mapping[str, Any], *, resume: bool) -> Iterator[
     Raises
     ------
     RunError
-        If the folder holds a run and `resume` is False, or one with other settings.
+        If the folder holds a run and `resume` is False, or one with other settings; or if
+        something cannot be written, there or anywhere.
     """
     _check(folder, config, resume=resume)
     path = folder / CONFIG
     is_new, was_there = not path.exists(), folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    if is_new:
-        about = {"versions": versions(), "commit": git_commit()}
-        write_json(path, {"settings": _plain(config), **about})
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_new:
+            about = {"versions": versions(), "commit": git_commit()}
+            write_json(path, {"settings": _plain(config), **about})
         yield
-    except Exception:
-        if is_new and not any(folder.rglob(STATE)):
-            path.unlink(missing_ok=True)
-            if not was_there:
-                _remove_empty(folder)
+    except Exception as exc:
+        kept = any(folder.rglob(STATE))
+        if is_new and not kept:
+            _take_back(folder, was_there=was_there)
+        if isinstance(exc, OSError):
+            again = "give the command again with --resume" if kept else "give the command again"
+            raise RunError(
+                f"{exc.filename or folder}: {exc.strerror or exc}: the training stopped: put that "
+                f"right and {again}"
+            ) from exc
         raise
+
+
+def _take_back(folder: Path, *, was_there: bool) -> None:
+    with suppress(OSError):
+        (folder / CONFIG).unlink(missing_ok=True)
+    if not was_there:
+        _remove_empty(folder)
 
 
 def _remove_empty(folder: Path) -> None:
@@ -114,8 +128,11 @@ def recordings(folder: Path) -> set[str]:
 
 def save_state(folder: Path, state: Mapping[str, Any]) -> None:
     """Keep what a killed run goes on from."""
+    # Where the disk is full, torch raises errors of its own; in memory there is room.
+    content = io.BytesIO()
+    torch.save(dict(state), content)
     with replacing(folder / STATE) as file:
-        torch.save(dict(state), file)
+        file.write(content.getbuffer())
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
