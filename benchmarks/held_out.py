@@ -31,6 +31,7 @@ from mer_plugins.labels import group_within, song_ids
 from mer_plugins.sequence.checkpoint import load_checkpoint, save_checkpoint
 from mer_plugins.sequence.folds import FoldTable, assign_folds, read_folds
 from mer_plugins.sequence.run_folder import write_estimates
+from mer_plugins.song_names import song_names
 from mer_plugins.trained_on import identity
 
 SEED = 0
@@ -48,23 +49,22 @@ def members() -> list[DAMFF]:
     return made
 
 
-def folds_of(tracks: list[Track], table: FoldTable, count: int) -> list[int]:
+def folds_of(tracks: list[Track], names: list[str], table: FoldTable, count: int) -> list[int]:
     """Return each track's fold, as training gave it."""
     songs = []
-    for track in tracks:
+    for track, name in zip(tracks, names, strict=True):
         jams = read(track.jams)
         ids = song_ids(track, jams)
-        songs.append(ListedSong(track.audio.stem, group_within(jams), ids, identity(jams)))
+        songs.append(ListedSong(name, group_within(jams), ids, identity(jams)))
     return assign_folds(songs, table, count, SEED)
 
 
-def predicted(tracks: list[Track], folds: list[int]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield each song's name and curve, by the member that was trained without its fold."""
+def predicted(tracks: list[Track], folds: list[int]) -> Iterator[np.ndarray]:
+    """Yield each song's curve, by the member that was trained without its fold."""
     extractors = members()
     with Passing("tracks") as progress:
         for track, fold in progress.over(list(zip(tracks, folds, strict=True))):
-            extractor = extractors[fold]
-            yield track.audio.stem, extractor(load_audio(track.audio)).values
+            yield extractors[fold](load_audio(track.audio)).values
 
 
 def main() -> None:
@@ -77,9 +77,9 @@ def main() -> None:
     options = parser.parse_args()
     table = read_folds(options.folds_csv)
     tracks = [t for t in find_tracks(options.collections) if t.jams.exists()]
-    found = dict(predicted(tracks, folds_of(tracks, table, table.count)))
-    if len(found) < len(tracks):
-        raise SystemExit(f"{len(tracks) - len(found)} songs share the name of another one")
+    names = song_names(tracks, options.collections)
+    folds = folds_of(tracks, names, table, table.count)
+    found = dict(zip(names, predicted(tracks, folds), strict=True))
     options.output.mkdir(parents=True, exist_ok=True)
     write_estimates(options.output / ESTIMATES, found)
     stored = load_checkpoint(resource_path(INFO.checkpoint), INFO.name)[0]

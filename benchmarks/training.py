@@ -16,7 +16,8 @@ from damff.config import DAMFFConfig
 from damff.model import DAMFFNet
 from damff.recipes import RECIPES
 from mer_plugins.sequence.excerpts import LabelledTrack
-from mer_plugins.sequence.training import Trainer, has_bfloat16
+from mer_plugins.sequence.processor import has_bfloat16
+from mer_plugins.sequence.training import Trainer
 
 
 def tracks(count: int, segments: int, shape: tuple[int, int]) -> list[LabelledTrack]:

@@ -21,9 +21,11 @@ from damff.extractor import DAMFFEnsemble
 from mer_plugins import load_audio
 from mer_plugins.collection import find_tracks
 from mer_plugins.curves import DIMENSIONS
+from mer_plugins.evaluation.reference import name_within
 from mer_plugins.jams_store import read
 from mer_plugins.labels import human_curve, on_grid
 from mer_plugins.sequence.checkpoint import load_checkpoint, save_checkpoint
+from mer_plugins.song_names import find_names
 
 SIGMA = 0.6827
 LEVELS = (0.5, 1, 2)
@@ -40,11 +42,12 @@ def errors_and_deviations(run: Path, clips: str, count: int) -> list[np.ndarray]
     ensemble = DAMFFEnsemble(checkpoint=run / "ensemble.safetensors", device="cpu")
     known, found = estimates(run), []
     tracks = list(find_tracks([clips]))
+    names = find_names([(name_within(clips, t.audio), t.audio) for t in tracks], known)
     for index in np.random.default_rng(0).permutation(len(tracks))[:count]:
         track = tracks[index]
         curve = ensemble(load_audio(track.audio))
         labels, mask = on_grid(human_curve(read(track.jams)), len(curve.times), curve.hop_s)
-        error = np.abs(labels - known[track.audio.stem])
+        error = np.abs(labels - known[names[index]])
         found.append(np.stack([error, curve.std / ensemble.std_scale])[:, mask])
     return found
 

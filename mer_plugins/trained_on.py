@@ -23,6 +23,7 @@ import binascii
 import hashlib
 import json
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -175,5 +176,7 @@ def _hash(text: str) -> bytes:
 
 def _plain(found: object) -> str:
     """Return a name as it compares: 0002, "2" and 2 are one song, "ANN " and "Ann" one artist."""
-    text = " ".join(str(found).split()).casefold() if isinstance(found, str | int) else ""
+    # Composed only: what else makes signs alike would change hashes that lists hold already.
+    composed = unicodedata.normalize("NFC", str(found)) if isinstance(found, str | int) else ""
+    text = " ".join(composed.split()).casefold()
     return text.lstrip("0") or "0" if text.isdigit() else text

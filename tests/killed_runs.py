@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mer_plugins.sequence.fit import Listener
+from mer_plugins.sequence.plan import Listener
 
 
 class Killed(BaseException):

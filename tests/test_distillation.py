@@ -21,8 +21,10 @@ from mer_plugins.cli.train import command
 from mer_plugins.errors import PluginError
 from mer_plugins.sequence.distillation import Classroom, Distillation, Lesson, mixed_with
 from mer_plugins.sequence.excerpts import Excerpt, LabelledTrack, collate
-from mer_plugins.sequence.fit import Plan, fit, fit_folds
+from mer_plugins.sequence.fit import fit
+from mer_plugins.sequence.fit_folds import fit_folds
 from mer_plugins.sequence.logmel import LogMel, LogMelConfig
+from mer_plugins.sequence.plan import Plan
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.ridge import ridge, ridge_by_corpus
 from mer_plugins.sequence.run_folder import RunError

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from mer_plugins.atomic import replacing
+from mer_plugins.sequence import feature_cache
 from mer_plugins.sequence.feature_cache import FeatureCache
 from mer_plugins.sequence.lossy import reencoded
 
@@ -73,6 +76,44 @@ def test_what_was_used_longest_ago_makes_room(tmp_path, recording):
     assert [path.exists() for path in entries] == [True, False, True]
     assert sum(p.stat().st_size for p in (tmp_path / "c").iterdir()) < 3.6e6
     assert (kept == 3).all()
+
+
+def test_a_full_cache_serves_many_threads_and_processes(tmp_path, recording):
+    recordings = [recording.with_name(f"{i}.wav") for i in range(12)]
+    for path in recordings:
+        path.write_bytes(path.name.encode())
+    # Two caches of one folder, as two processes have them.
+    caches = [FeatureCache(tmp_path / "c", limit_gb=0.0015) for _ in range(2)]
+
+    def found(i):
+        cache = caches[i % 2]
+        path = recordings[i % len(recordings)]
+        value = int(path.stem)
+        return (cache.features(path, "mel", lambda: features(value, megabytes=1)) == value).all()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(found, range(120)))
+
+
+def test_an_entry_that_makes_room_before_it_is_read_is_used_as_computed(
+    tmp_path, recording, monkeypatch
+):
+    cache = FeatureCache(tmp_path / "c")
+    monkeypatch.setattr(feature_cache, "_load", lambda path: None)
+    assert (cache.features(recording, "mel", lambda: features(7)) == 7).all()
+
+
+def test_what_killed_writers_left_is_cleared_and_what_is_being_written_is_not(tmp_path):
+    folder = tmp_path / "c"
+    folder.mkdir()
+    killed, older, young = (folder / name for name in (".a.npy.tmp", "tmpx.tmp", "tmpy.tmp"))
+    for path in (killed, older, young):
+        path.write_bytes(b"part")
+    os.utime(older, (0, 0))
+    with replacing(folder / "b.npy") as file:
+        file.write(b"part")
+        FeatureCache(folder)
+        assert sorted(path.name for path in folder.iterdir()) == [".b.npy.tmp", "tmpy.tmp"]
 
 
 def test_a_failing_computation_leaves_nothing_behind(tmp_path, recording):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import audmetric
@@ -22,12 +25,17 @@ from mer_plugins import Audio
 from mer_plugins.agreement import area_under_curve
 from mer_plugins.emotion import aggregate
 from mer_plugins.errors import CheckpointError
+from mer_plugins.sequence import run_folder
 from mer_plugins.sequence.augment import Augmentation
 from mer_plugins.sequence.calibration import Calibration, fit_calibration
 from mer_plugins.sequence.checkpoint import load_checkpoint
 from mer_plugins.sequence.excerpts import LabelledTrack
-from mer_plugins.sequence.fit import Plan, fit, fit_folds
+from mer_plugins.sequence.fit import fit
+from mer_plugins.sequence.fit_folds import fit_folds
+from mer_plugins.sequence.folds import DataError
 from mer_plugins.sequence.logmel import LogMelConfig
+from mer_plugins.sequence.plan import Listener, Plan
+from mer_plugins.sequence.processor import has_bfloat16
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores
@@ -99,6 +107,9 @@ def test_what_a_run_leaves_behind(tmp_path):
     assert run["scores"] == scores and run["recipe"]["epochs"] == 4
     assert run["recordings"] == {"trained": 10, "held_out": 3}
     assert run["versions"]["torch"] == torch.__version__
+    assert {"numpy", "soundfile", "soxr", "av", "ducc0"} <= set(run["versions"])
+    assert run["device"] == "cpu" and run["bfloat16"] == has_bfloat16(torch.device("cpu"))
+    assert run["threads"] == torch.get_num_threads()
     with (tmp_path / "per_song.csv").open() as file:
         songs = list(csv.DictReader(file))
     assert [row["song"] for row in songs] == ["0", "1", "2"]
@@ -156,6 +167,99 @@ def test_another_run_is_not_overwritten_nor_mixed(tmp_path):
     torch.testing.assert_close(weights(tmp_path), before, rtol=0, atol=0)
 
 
+def test_a_start_that_is_refused_leaves_nothing_and_does_not_stand_in_the_way(tmp_path):
+    run, data, folds = tmp_path / "run", tracks(6), [0, 1] * 3
+    with pytest.raises(RunError, match="no recording is in fold 7"):
+        fit_folds(plan(), data, folds, run, only=[7])
+    wrong = plan(replace(RECIPE, batch_size=0))
+    with pytest.raises(ZeroDivisionError):
+        fit_folds(wrong, data, folds, run)
+    with pytest.raises(ZeroDivisionError):
+        fit(replace(wrong, recipe=replace(wrong.recipe, per_dimension=True)), data, [], run)
+    assert not run.exists()
+    run.mkdir()
+    with pytest.raises(ZeroDivisionError):
+        fit(wrong, data, [], run)
+    assert not list(run.iterdir())
+    fit(plan(replace(RECIPE, epochs=1)), data, [], run)
+
+
+LIMITED = """
+import resource, sys
+sys.path[:0] = sys.argv[2:]
+from pathlib import Path
+from test_fit import plan, tracks
+from mer_plugins.sequence.fit import fit
+data, folder = tracks(), Path(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+try:
+    fit(plan(), data, [], folder)
+except Exception as exc:
+    print(type(exc).__name__, exc)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file's size")
+def test_a_full_disk_is_one_line_and_leaves_no_run(tmp_path):
+    words = [sys.executable, "-c", LIMITED, tmp_path / "run", *sys.path]
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True)
+    assert re.match(r"RunError .*: File too large: the training stopped: put that", done.stdout), (
+        done.stdout + done.stderr
+    )
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"file.*run: Not a directory: the training stopped"):
+        fit(plan(), tracks(), [], tmp_path / "file" / "run")
+
+
+def test_an_error_after_a_pass_keeps_what_was_done(tmp_path):
+    class Failing(Listener):
+        def epoch(self, row):
+            raise ValueError("a bar that fails")
+
+    recipe = replace(RECIPE, epochs=1)
+    with pytest.raises(ValueError, match="a bar that fails"):
+        fit(plan(recipe), tracks(), [], tmp_path, listener=Failing())
+    with pytest.raises(RunError, match="holds a training run"):
+        fit(plan(recipe), tracks(), [], tmp_path)
+    fit(plan(recipe), tracks(), [], tmp_path, resume=True, listener=Killer(1))
+
+
+def test_a_run_does_not_go_on_with_other_labels(tmp_path):
+    recipe, data = replace(RECIPE, epochs=1), tracks(4)
+    other = [replace(track, labels=-track.labels) for track in data]
+    fit(plan(recipe), data, [], tmp_path / "one")
+    with pytest.raises(RunError, match="begun with another labels"):
+        fit(plan(recipe), other, [], tmp_path / "one", resume=True)
+    fit_folds(plan(recipe), data, [0, 1] * 2, tmp_path / "folds")
+    with pytest.raises(RunError, match="begun with another labels"):
+        fit_folds(plan(recipe), other, [0, 1] * 2, tmp_path / "folds", resume=True)
+    config = json.loads((tmp_path / "one" / "config.json").read_text())
+    del config["settings"]["labels"]
+    (tmp_path / "one" / "config.json").write_text(json.dumps(config))
+    fit(plan(recipe), data, [], tmp_path / "one", resume=True)
+
+
+def test_a_commit_is_that_of_this_code_and_of_no_repository_around_it(tmp_path, monkeypatch):
+    def git(*arguments):
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    code = tmp_path / "site" / "run_folder.py"
+    code.parent.mkdir()
+    code.touch()
+    monkeypatch.setattr(run_folder, "__file__", str(code))
+    git("init")
+    git("commit", "--allow-empty", "-m", "theirs")
+    assert run_folder.git_commit() == ""
+    git("add", "site")
+    git("commit", "-m", "ours")
+    assert len(run_folder.git_commit()) == 40
+
+
 def test_a_damaged_state_is_told(tmp_path):
     fit(plan(), tracks(), [], tmp_path)
     (tmp_path / "state.pt").write_bytes(b"PK nothing")
@@ -173,6 +277,30 @@ def test_early_stopping_keeps_the_best_pass_and_looks_at_validation_alone(tmp_pa
     other_test = [replace(t, labels=-t.labels) for t in tracks(4, seed=9)]
     fit(plan(recipe), tracks(), other_test, tmp_path / "b")
     torch.testing.assert_close(weights(tmp_path / "a"), weights(tmp_path / "b"), rtol=0, atol=0)
+
+
+def of_artists(*artists):
+    return [replace(t, group=artist) for t, artist in zip(tracks(6), artists * 6, strict=False)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_early_stopping_on_a_few_songs_looks_at_one_artist_or_says_that_it_cannot(tmp_path, seed):
+    recipe = replace(RECIPE, epochs=1, validation=0.1, patience=2, seed=seed)
+    fit(plan(recipe), of_artists("a", "b"), [], tmp_path / "two")
+    with (tmp_path / "two" / "epochs.csv").open() as file:
+        assert float(next(csv.DictReader(file))["validation loss"])
+    with pytest.raises(DataError, match="artists with curves to train on: 1.*patience=0"):
+        fit(plan(recipe), of_artists("a"), [], tmp_path / "one")
+
+
+def test_folds_that_leave_nothing_to_train_on_are_told_before_any_training(tmp_path):
+    with pytest.raises(DataError, match="every recording is in fold 2, so that none is left"):
+        fit_folds(plan(), tracks(4), [2] * 4, tmp_path / "run")
+    recipe = replace(RECIPE, validation=0.1, patience=2)
+    data, folds = of_artists("a", "b", "c"), [0, 1, 1] * 2
+    with pytest.raises(DataError, match="artists with curves to train on: 1"):
+        fit_folds(plan(recipe), data, folds, tmp_path / "run", listener=lambda fold: Killer(1))
+    assert not (tmp_path / "run").exists()
 
 
 def test_one_network_a_dimension_trains_each_on_its_own_label(tmp_path):
@@ -328,6 +456,25 @@ def test_a_start_that_heard_what_is_left_out_or_differs_is_refused(tmp_path):
         fit(replace(plan(), start=start), data[:7], data[7:], tmp_path / "leak")
     with pytest.raises(CheckpointError, match="is another than that to be trained"):
         fit(replace(plan(hidden=9), start=start), data[:8], data[8:], tmp_path / "other")
+
+
+def test_a_start_knows_songs_by_longer_and_shorter_names(tmp_path):
+    recipe, heard = replace(RECIPE, epochs=1), known(6)
+    fit(plan(recipe), heard, [], tmp_path / "first")
+    start = replace(plan(recipe), start=tmp_path / "first" / "model.safetensors")
+    same = replace(heard[3], name="deam/3")
+    with pytest.raises(RunError, match="was trained on 1 of the recordings now left out.*deam/3"):
+        fit(start, heard[:3], [same], tmp_path / "leak")
+    other = replace(known(1, first=50)[0], name="4q/3")
+    fit(start, heard[:3], [other], tmp_path / "other")
+
+
+def test_recordings_that_share_a_name_are_refused(tmp_path):
+    twins = [*tracks(3), *tracks(1)]
+    with pytest.raises(RunError, match="1 names stand for several recordings, such as 0"):
+        fit_folds(plan(), twins, [0, 1, 0, 1], tmp_path)
+    with pytest.raises(RunError, match="stand for several"):
+        fit(plan(), tracks(2), twins, tmp_path)
 
 
 def test_folds_go_on_from_the_folds_of_another_run(tmp_path):

@@ -19,7 +19,7 @@ from mer_plugins.cli import mer
 from mer_plugins.errors import MerError, PluginError
 from mer_plugins.evaluation.held_out import stored_predictions
 from mer_plugins.reproduction.scoring import score_study
-from mer_plugins.sequence.fit import Listener
+from mer_plugins.sequence.plan import Listener
 
 
 @pytest.fixture

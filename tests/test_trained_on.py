@@ -58,6 +58,7 @@ def test_a_song_is_known_by_data_set_and_number(one, other, same):
 def test_artists_and_series_are_told_apart_from_songs():
     ann, series = jams(" ANN  Lee "), jams(series="ann lee")
     assert identity(ann).artists == identity(series).artists == identity(jams("Ann Lee")).artists
+    assert identity(jams("Zoe\u0308")).artists == identity(jams("ZOË")).artists
     assert not identity(ann).songs
     assert not identity(jams("")).artists
 

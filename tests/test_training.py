@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from dataclasses import replace
@@ -17,6 +18,8 @@ from mer_plugins import EmotionCurve
 from mer_plugins.cli.options import parse_parameters
 from mer_plugins.cli.train import command
 from mer_plugins.errors import MerError, PluginError
+from mer_plugins.evaluation.held_out import read_run, stored_predictions
+from mer_plugins.evaluation.reference import read_reference
 from mer_plugins.labels import on_grid
 from mer_plugins.sequence.excerpts import Excerpt, LabelledTrack, collate, draw_excerpts
 from mer_plugins.sequence.folds import read_folds
@@ -175,6 +178,35 @@ def test_another_seed_draws_other_batches():
     assert first.epoch() != second.epoch()
 
 
+def test_a_last_batch_of_one_segment_joins_the_one_before_and_no_other_does():
+    single = tracks(1, length=1)
+    made = trainer([*tracks(3), *tracks(1, length=1)], replace(RECIPE, batch_size=3))
+    sizes = []
+    for seed in range(12):
+        made.rng = np.random.default_rng(seed)
+        drawn = draw_excerpts(made.tracks, 4, 0, made.rng)
+        sizes.append([len(batch) for batch in made._batches(list(drawn))])
+        assert np.isfinite(made.epoch())
+    assert {tuple(found) for found in sizes} == {(3, 1), (4,)}
+    with pytest.raises(PluginError, match="a batch is a single segment of 0.48 s"):
+        trainer(single).epoch()
+
+
+def test_a_state_holds_what_a_graphics_card_draws_from(monkeypatch):
+    made = trainer(tracks())
+    assert "cuda" not in made.state()
+    given = []
+    drawn = torch.arange(4, dtype=torch.uint8)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: drawn)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *words: given.append(words))
+    older = made.state()
+    made.device = torch.device("cuda")
+    made.restore(older)
+    assert not given
+    made.restore(made.state())
+    assert given == [(drawn, made.device)]
+
+
 def test_it_can_learn_a_few_recordings_by_heart():
     made = trainer(tracks(), replace(RECIPE, average_decay=0.0, epochs=60))
     for _ in range(60):
@@ -315,15 +347,15 @@ def test_tables_of_folds_that_are_none(tmp_path):
         read_folds(table)
 
 
-def labelled(folder, song, count=4):
+def labelled(folder, song, count=4, seconds=3.0):
     for i in range(count):
-        song(folder / f"{i}.wav", 3.0, seed=i)
+        song(folder / f"{i}.wav", seconds, seed=i)
         data = [
             {"time": t / 2, "duration": 0.5, "value": [i / 10, -i / 10], "confidence": None}
             for t in range(6)
         ]
         jams = {
-            "file_metadata": {"duration": 3.0, "identifiers": {"song": str(i)}},
+            "file_metadata": {"duration": seconds, "identifiers": {"song": str(i)}},
             "annotations": [
                 {
                     "namespace": "mood_thayer",
@@ -374,12 +406,53 @@ def test_the_command_makes_weights_that_the_extractor_runs(tmp_path, song):
     assert len(extractor(load_audio(tmp_path / "data" / "0.wav"))) == 6
 
 
-def test_nothing_to_train_on_is_one_clear_line(tmp_path, song):
+def test_a_cache_that_cannot_be_kept_is_one_clear_line(tmp_path, song, monkeypatch):
+    labelled(tmp_path / "data", song, 2)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MER_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(MerError, match="file.*: Not a directory: .*--cache-gb 0"):
+        train("--data", tmp_path / "data", "-o", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("folds", [[], ["--folds", "all"]])
+def test_nothing_to_train_on_is_one_clear_line(tmp_path, song, folds):
     song(tmp_path / "a.wav")
     with pytest.raises(MerError, match="no recording to train on"):
         CliRunner().invoke(
             command,
-            ["--plugin", "damff", "--data", str(tmp_path), "-o", str(tmp_path / "run")],
+            ["--plugin", "damff", "--data", str(tmp_path), *folds, "-o", str(tmp_path / "run")],
             standalone_mode=False,
             catch_exceptions=False,
         )
+
+
+TINY = (
+    *("--plugin", "crnn", "--recipe", "deam-clips", "--epochs", "1", "--quiet"),
+    *("-r", "window_s=1.0", "-r", "excerpt_s=1.0", "-r", "hops_s=[0.5,0.5]"),
+)
+
+
+def train(*arguments):
+    words = [*TINY, *map(str, arguments)]
+    return CliRunner().invoke(command, words, standalone_mode=False, catch_exceptions=False)
+
+
+def test_recordings_of_one_name_in_several_folders_keep_their_own_results(tmp_path, song):
+    data = tmp_path / "data"
+    for artist, seconds in (("Ann", 3.0), ("Bob", 4.0)):
+        labelled(data / artist, song, 2, seconds)
+    (tmp_path / "folds.csv").write_text("song_id,fold\n0,0\n1,1\n")
+    folds = ("--folds-csv", tmp_path / "folds.csv", "--folds", "all")
+    train("--data", data, *folds, "-o", tmp_path / "run")
+    found = stored_predictions(tmp_path / "run" / "estimates.npz")
+    assert {name: len(values) for name, values in found.items()} == {
+        **{"Ann/0": 6, "Ann/1": 6},
+        **{"Bob/0": 8, "Bob/1": 8},
+    }
+    with (tmp_path / "run" / "per_song.csv").open() as file:
+        assert [row["song"] for row in csv.DictReader(file)] == list(found)
+    songs = read_reference(str(data), pytest.fail)
+    curves = read_run(tmp_path / "run", songs, pytest.fail).curves
+    assert len(curves) == 4
+    np.testing.assert_array_equal(curves["Bob/1.wav"].values, found["Bob/1"])

@@ -16,8 +16,8 @@ from mer_plugins.reproduction.cells import Setup, cells_of
 from mer_plugins.reproduction.scoring import read_songs
 from mer_plugins.reproduction.training import run_cells
 from mer_plugins.sequence.data import load_labelled, loader_for
-from mer_plugins.sequence.fit import Listener
 from mer_plugins.sequence.folds import FoldTable
+from mer_plugins.sequence.plan import Listener
 from mer_plugins.studies import Budget, Study, StudyRow
 
 TINY = {"window_s": 3.0, "excerpt_s": 2.0, "epochs": 2, "batch_size": 4}

@@ -16,7 +16,7 @@ from mer_adapters.musicnn_backbone import SAMPLE_RATE
 from mer_adapters.musicnn_files import BACKBONE_FILES, BACKBONE_PAGE, find_model
 from mer_adapters.musicnn_torch import MusiCNN, patches
 from mer_plugins.host import file_sha256
-from mer_plugins.sequence.training import has_bfloat16
+from mer_plugins.sequence.processor import has_bfloat16
 from mer_plugins.sequence.waveform import WaveformConfig
 
 

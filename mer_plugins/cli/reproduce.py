@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mer_plugins.evaluation.comparison import Comparison
     from mer_plugins.host import PluginHost
     from mer_plugins.reproduction.cells import Cell, Setup
-    from mer_plugins.sequence.fit import Listener
+    from mer_plugins.sequence.plan import Listener
     from mer_plugins.studies import Study
 
 _FOLDS = 5

@@ -19,7 +19,7 @@ from mer_plugins.errors import MerError, PluginError
 if TYPE_CHECKING:
     from mer_plugins.sequence.distillation import Teacher
     from mer_plugins.sequence.excerpts import LabelledTrack
-    from mer_plugins.sequence.fit import Plan
+    from mer_plugins.sequence.plan import Plan
     from mer_plugins.sequence.recipe import Recipe, Trainable
 
 _FOLDS = 5
@@ -139,8 +139,9 @@ def command(**options: Any) -> int:
 
     require("training", "torch", "onnx", "matplotlib", extra="train")
     from mer_plugins.cli.training_progress import TrainingProgress
-    from mer_plugins.sequence.fit import fit, fit_folds
-    from mer_plugins.sequence.folds import assign_folds
+    from mer_plugins.sequence.fit import fit
+    from mer_plugins.sequence.fit_folds import fit_folds
+    from mer_plugins.sequence.folds import assign_folds, check_table, notes_on_folds
 
     if options["fold"] is not None and options["folds"]:
         raise click.UsageError("--fold and --folds exclude each other")
@@ -148,7 +149,11 @@ def command(**options: Any) -> int:
     tracks = _tracks(options, plan)
     output, resume, quiet = options["output"], options["resume"], options["quiet"]
     count = options["n_folds"] or plan.table.count or _FOLDS
+    check_table(tracks, plan.table)
     folds = assign_folds(tracks, plan.table, count, plan.recipe.seed)
+    if plan.table.songs or options["folds"] or options["fold"] is not None:
+        for note in notes_on_folds(tracks, plan.table, folds, count):
+            click.echo(note, err=True)
     if options["folds"]:
         scores = fit_folds(
             plan,
@@ -171,8 +176,8 @@ def _plan(options: dict[str, Any]) -> Plan:
     import torch
 
     from mer_plugins.sequence.backends import find_device
-    from mer_plugins.sequence.fit import Plan
     from mer_plugins.sequence.folds import FoldTable, read_folds
+    from mer_plugins.sequence.plan import Plan
 
     trainable = _trainable(options["plugin"])
     recipe = _recipe(trainable, options)
@@ -255,22 +260,22 @@ def _tracks(options: dict[str, Any], plan: Plan) -> list[LabelledTrack]:
         click.echo(
             f"{left} recordings have only a quadrant, which this recipe leaves out", err=True
         )
+    if not any(track.mask.any() for track in usable):
+        raise MerError(
+            "no recording to train on: expected JAMS beside the recordings, each with a "
+            "mood_thayer annotation that is not by a program"
+        )
     return usable
 
 
 def _split(
     tracks: list[LabelledTrack], folds: list[int], fold: int | None
 ) -> tuple[list[LabelledTrack], list[LabelledTrack]]:
-    pairs = list(zip(tracks, folds, strict=True))
-    training = [track for track, of in pairs if of != fold]
-    held_out = [track for track, of in pairs if of == fold]
+    from mer_plugins.sequence.fit_folds import left_out
+
+    training, held_out = left_out(tracks, folds, fold)
     if fold is not None and not held_out:
         raise MerError(f"no recording is in fold {fold}: there are folds {sorted(set(folds))}")
-    if not any(track.mask.any() for track in training):
-        raise MerError(
-            "no recording to train on: expected JAMS beside the recordings, each with a "
-            "mood_thayer annotation that is not by a program"
-        )
     click.echo(f"training on {len(training)} recordings, {len(held_out)} left out", err=True)
     return training, held_out
 

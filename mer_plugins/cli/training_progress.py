@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import click
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
+from mer_plugins.cache_folder import cache_folder
 from mer_plugins.cli.bar import BarOrLines
+from mer_plugins.errors import MerError
 from mer_plugins.sequence.data import load_labelled, loader_for
 from mer_plugins.sequence.excerpts import LabelledTrack
-from mer_plugins.sequence.fit import Listener
 from mer_plugins.sequence.front_end import FrontEndConfig
+from mer_plugins.sequence.plan import Listener
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import Row
 
@@ -91,4 +93,11 @@ def loaded(
     def problem(name: str, reason: str) -> None:
         click.echo(f"{name}: left out: {reason}", err=True)
 
-    return list(load_labelled(inputs, loader_for(recipe, cache_gb, heard), problem, tell))
+    try:
+        return list(load_labelled(inputs, loader_for(recipe, cache_gb, heard), problem, tell))
+    except OSError as exc:
+        raise MerError(
+            f"{exc.filename or cache_folder()}: {exc.strerror or exc}: the recordings cannot be "
+            "prepared: put that right; or keep their spectrograms in another MER_CACHE_DIR, or "
+            "nowhere, with --cache-gb 0"
+        ) from exc

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from mer_plugins.baselines.fit_trivial import FITS
 from mer_plugins.curves import EmotionCurve, FloatArray
 from mer_plugins.evaluation.reference import GRID_S, EvaluationError, Problem, Song
 from mer_plugins.evaluation.systems import System
-from mer_plugins.sequence.folds import FoldTable, assign_folds
+from mer_plugins.sequence.folds import FoldTable, assign_folds, check_table
+from mer_plugins.song_names import find_names
 from mer_plugins.time_grid import Intervals, intervals
 
 ESTIMATES, CONFIG = "estimates.npz", "config.json"
@@ -39,7 +39,10 @@ def fitted_by_folds(name: str, songs: Sequence[Song], table: FoldTable, source: 
     ------
     EvaluationError
         If all songs with a curve are in one fold.
+    DataError
+        If the table names none of the songs.
     """
+    check_table(songs, table)
     folds = assign_folds(songs, table, table.count or _FOLDS, _SEED)
     return fitted_on_others(name, songs, folds, source)
 
@@ -75,8 +78,8 @@ def is_run(folder: Path) -> bool:
 def read_run(folder: Path, songs: Sequence[Song], problem: Problem) -> System:
     """Read the held-out predictions of a run of ``mer train``.
 
-    A song is found by the stem of its recording, as training names it; stems that several songs of
-    the reference share are left out.
+    A song is found by its path, or by its stem where that is unique, as
+    :func:`mer_plugins.song_names.find_names` says; the others are left out.
 
     Raises
     ------
@@ -85,14 +88,16 @@ def read_run(folder: Path, songs: Sequence[Song], problem: Problem) -> System:
     """
     plugin, segment_s = _settings(folder)
     found = stored_predictions(folder / ESTIMATES)
-    stems = Counter(Path(song.name).stem for song in songs)
-    curves: dict[str, Intervals] = {}
-    for song in songs:
-        stem = Path(song.name).stem
-        if stem in found and stems[stem] > 1:
-            problem(song.name, f"left out, {stems[stem]} songs are called {stem}, as in {folder}")
-        elif stem in found:
-            curves[song.name] = from_start(found[stem], segment_s)
+    names = find_names(
+        [(song.name, song.audio) for song in songs],
+        found,
+        lambda name, reason: problem(name, f"{reason}, as in {folder}"),
+    )
+    curves = {
+        song.name: from_start(found[name], segment_s)
+        for song, name in zip(songs, names, strict=True)
+        if name
+    }
     if not curves:
         raise EvaluationError(
             f"{folder / ESTIMATES}: holds no held-out song of the reference, but {len(found)} "

@@ -57,7 +57,8 @@ def listed_songs(collections: Iterable[Path]) -> Iterator[ListedSong]:
             names = ids_within(path.stem, jams)
             audio = recordings.get(absolute(str(path)))
             digest = audio_digest(audio) if audio else ""
-            yield ListedSong(path.stem, group_within(jams), names, identity(jams, digest))
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            yield ListedSong(name, group_within(jams), names, identity(jams, digest))
 
 
 def heard_by(

@@ -20,8 +20,8 @@ from mer_plugins.evaluation.reference import Song
 from mer_plugins.host import PluginHost, load_factory
 from mer_plugins.reproduction.checks import check_run
 from mer_plugins.sequence import run_folder
-from mer_plugins.sequence.fit import Plan
-from mer_plugins.sequence.folds import FoldTable, assign_folds
+from mer_plugins.sequence.folds import FoldTable, assign_folds, check_table
+from mer_plugins.sequence.plan import Plan
 from mer_plugins.sequence.recipe import Trainable
 from mer_plugins.studies import Study, StudyRow
 
@@ -84,18 +84,27 @@ class Setup:
     def fold_of(self) -> tuple[int, ...]:
         """The fold of each song."""
         # By the names that training knows, since a name counts where no artist is known.
-        named = [replace(song, name=song.audio.stem) for song in self.songs]
+        named = [replace(song, name=_plain(song)) for song in self.songs]
+        check_table(named, self.table)
         return tuple(assign_folds(named, self.table, self.count, SEED))
 
     def split(self, fold: int) -> tuple[set[str], set[str]]:
         """Return the names of the songs that are heard without a fold, and of those left out."""
-        pairs = list(zip((song.audio.stem for song in self.songs), self.fold_of, strict=True))
-        return {name for name, of in pairs if of != fold}, {n for n, of in pairs if of == fold}
+        heard: set[str] = set()
+        left_out: set[str] = set()
+        for song, of in zip(self.songs, self.fold_of, strict=True):
+            # Recordings that differ in suffix alone keep it in training.
+            (left_out if of == fold else heard).update((_plain(song), song.name))
+        return heard, left_out
 
     @property
     def folds_from(self) -> str:
         """Where the folds come from, for people."""
         return self.folds_csv or f"{self.count} by artist"
+
+
+def _plain(song: Song) -> str:
+    return os.path.splitext(song.name)[0]
 
 
 def hop_file(hop_s: float) -> str:

@@ -9,7 +9,7 @@ from reprlib import repr as short
 from typing import Any
 
 from mer_plugins.sequence import run_folder
-from mer_plugins.sequence.fit import Plan, settings_of
+from mer_plugins.sequence.plan import Plan
 from mer_plugins.sequence.run_folder import RunError
 
 _HEARD, _HELD_OUT = "recordings", "held_out"
@@ -36,8 +36,10 @@ def check_run(folder: Path, plan: Plan, heard: Set[str], held_out: Set[str]) -> 
     """
     if not any(folder.glob("[!.]*")):
         return
-    wanted = json.loads(json.dumps(settings_of(plan)))
+    wanted = json.loads(json.dumps(plan.settings))
     found = run_folder.settings_in(folder)
+    # Of the songs as they were read, which only training does; --resume compares it.
+    found.pop("labels", None)
     songs = {kind: {str(name) for name in found.pop(kind, ())} for kind in (_HELD_OUT, _HEARD)}
     differing = [
         *_differences(_flat(found), _flat(wanted)),

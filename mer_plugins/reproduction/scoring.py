@@ -6,8 +6,10 @@ labels of the other folds, and are not tested, so that the tests stay those of t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from mer_plugins.errors import MerError
 from mer_plugins.evaluation.comparison import Comparison, Scored, compare, match_system
@@ -15,6 +17,7 @@ from mer_plugins.evaluation.held_out import ESTIMATES, fitted_on_others, from_st
 from mer_plugins.evaluation.reference import Song, read_reference
 from mer_plugins.evaluation.systems import TRIVIAL, System
 from mer_plugins.reproduction.cells import Cell, Setup, complete_folds, estimates_of, hop_file
+from mer_plugins.song_names import find_names
 from mer_plugins.studies import COLUMNS, Study
 
 TESTED = tuple(dict.fromkeys(metric for _, metric in COLUMNS))
@@ -29,7 +32,17 @@ def read_songs(collections: Sequence[str], problem: Callable[[str, str], None]) 
     EvaluationError
         If one has no labels.
     """
-    return [song for collection in collections for song in read_reference(collection, problem)]
+    songs = [(c, song) for c in collections for song in read_reference(c, problem)]
+    often = Counter(song.name for _, song in songs)
+    return [
+        # Scores are kept by name, which collections may share.
+        song if often[song.name] == 1 else replace(song, name=f"{_last_part(c)}/{song.name}")
+        for c, song in songs
+    ]
+
+
+def _last_part(collection: str) -> str:
+    return Path(collection).resolve().name
 
 
 def score_study(study: Study, cells: Sequence[Cell], setup: Setup) -> Comparison:
@@ -45,9 +58,12 @@ def score_study(study: Study, cells: Sequence[Cell], setup: Setup) -> Comparison
         raise MerError(f"{study.name}: no fold is complete: run the same command to go on")
     rows = _systems(study, cells, folds)
     songs = [song for song, of in zip(setup.songs, setup.fold_of, strict=True) if of in folds]
-    scored = [song for song in songs if all(song.audio.stem in row.curves for row in rows)]
+    known = set.intersection(*(set(row.curves) for row in rows))
+    names = find_names([(song.name, song.audio) for song in songs], known)
+    called = {song.name: name for song, name in zip(songs, names, strict=True) if name}
+    scored = [song for song in songs if song.name in called]
     systems = [
-        replace(row, curves={song.name: row.curves[song.audio.stem] for song in scored})
+        replace(row, curves={song: row.curves[name] for song, name in called.items()})
         for row in rows
     ]
     systems += [_unlistening(name, scored, setup) for name in TRIVIAL]

@@ -12,9 +12,11 @@ from mer_plugins.errors import MerError
 from mer_plugins.reproduction.cells import SEED, Cell, Setup, hop_file
 from mer_plugins.sequence import run_folder
 from mer_plugins.sequence.excerpts import LabelledTrack
-from mer_plugins.sequence.fit import MODEL, Estimates, Listener, fit
+from mer_plugins.sequence.fit import MODEL, Estimates, fit
+from mer_plugins.sequence.fit_folds import left_out
 from mer_plugins.sequence.folds import assign_folds
 from mer_plugins.sequence.front_end import FrontEndConfig
+from mer_plugins.sequence.plan import Listener
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.whole_tracks import TrackNetwork
 
@@ -66,11 +68,9 @@ def _front_end(cell: Cell) -> tuple[FrontEndConfig, tuple[int, ...]]:
 def _run(
     cell: Cell, tracks: Sequence[LabelledTrack], folds: Sequence[int], listener: Listener
 ) -> None:
-    pairs = list(zip(tracks, folds, strict=True))
-    held_out = [track for track, fold in pairs if fold == cell.fold]
+    training, held_out = left_out(tracks, folds, cell.fold)
     if not held_out:
         raise MerError(f"no recording is in fold {cell.fold}: there are folds {sorted({*folds})}")
-    training = [track for track, fold in pairs if fold != cell.fold]
     if not cell.is_trained:
         fit(cell.plan, training, held_out, cell.folder, resume=True, listener=listener)
     if cell.hops_s:

@@ -36,6 +36,7 @@ from mer_plugins.sequence.folds import DataError
 from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.lossy import Samples, reencoded
 from mer_plugins.sequence.recipe import Recipe
+from mer_plugins.song_names import song_names
 from mer_plugins.trained_on import identity
 
 _AHEAD = 4
@@ -118,7 +119,7 @@ def load_labelled(
     problem: Callable[[str, str], None],
     tell: Callable[[int], None] = lambda done: None,
 ) -> Iterator[LabelledTrack]:
-    """Read every labelled recording, in order.
+    """Read every labelled recording, in order, named as :mod:`mer_plugins.song_names` says.
 
     Parameters
     ----------
@@ -131,12 +132,15 @@ def load_labelled(
     tell : callable
         Called with the number of recordings looked at so far.
     """
+    collections = list(inputs)
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         waiting: list[tuple[Track, Future[LabelledTrack | None]]] = []
-        found = find_tracks(list(inputs), problem=problem)
-        for done, track in enumerate(found, 1):
-            waiting.append((track, pool.submit(_labelled, track, loader)))
+        # All of them before the first is read: what tells two names apart depends on both.
+        found = list(find_tracks(collections, problem=problem))
+        names = song_names(found, collections)
+        for done, (track, name) in enumerate(zip(found, names, strict=True), 1):
+            waiting.append((track, pool.submit(_labelled, track, name, loader)))
             if len(waiting) > workers * _AHEAD:
                 yield from _result(*waiting.pop(0), problem)
             tell(done)
@@ -154,7 +158,7 @@ def _result(
         problem(track.name, str(exc))
 
 
-def _labelled(track: Track, loader: FeatureLoader) -> LabelledTrack | None:
+def _labelled(track: Track, name: str, loader: FeatureLoader) -> LabelledTrack | None:
     if not track.jams.exists():
         return None
     jams = read(track.jams)
@@ -169,7 +173,7 @@ def _labelled(track: Track, loader: FeatureLoader) -> LabelledTrack | None:
         if not mask.any():
             raise DataError("none of its labels lies within the recording")
     return LabelledTrack(
-        track.audio.stem,
+        name,
         segments,
         labels,
         mask,

@@ -31,7 +31,7 @@ class LabelledTrack:
     Parameters
     ----------
     name : str
-        For messages and per-song scores.
+        For messages and whatever is kept of each song; no two of a run share one.
     segments : np.ndarray, shape=(t, f, n)
         Segments of a front end, any float type; may be mapped from a file.
     labels : np.ndarray, shape=(t, 2)

@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from mer_plugins.atomic import HAS_FLOCK, replacing
 
 Features = npt.NDArray[np.float16]
 
 # A change of the code that computes features changes this number, and nothing old is read.
 _VERSION = 1
 _BYTES_PER_GB = 1_000_000_000
+_WRITING = ".tmp"
+_ABANDONED_S = 3600.0
 
 
 class FeatureCache:
@@ -39,7 +45,9 @@ class FeatureCache:
     def __init__(self, folder: Path, limit_gb: float = 20.0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self._limit = folder, int(limit_gb * _BYTES_PER_GB)
-        self._size = sum(path.stat().st_size for path in folder.glob("*.npy"))
+        self._lock = threading.Lock()
+        _clear_abandoned(folder)
+        self._size = sum(entry.size for entry in _entries(folder))
 
     def features(self, audio: Path, settings: str, compute: Callable[[], Features]) -> Features:
         """Return the features of a recording, computed only if no entry holds them.
@@ -55,37 +63,34 @@ class FeatureCache:
         """
         path = self.folder / f"{_key(audio, settings)}.npy"
         found = _load(path)
-        if found is None:
-            self._store(path, compute())
-            found = _load(path)
-        if found is None:
-            raise OSError(f"{path}: what was just written cannot be read")
-        return found
+        if found is not None:
+            return found
+        computed = compute()
+        self._store(path, computed)
+        found = _load(path)
+        # Another thread or process may have needed the room already.
+        return computed if found is None else found
 
     def _store(self, path: Path, features: Features) -> None:
-        self._make_room(features.nbytes)
-        descriptor, temp = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                np.save(file, features, allow_pickle=False)
-            os.replace(temp, path)
-        except BaseException:
-            os.unlink(temp)
-            raise
-        self._size += features.nbytes
+        with self._lock:
+            self._make_room(features.nbytes)
+            self._size += features.nbytes
+        with replacing(path) as file:
+            np.save(file, features, allow_pickle=False)
 
     def _make_room(self, needed: int) -> None:
         if self._size + needed <= self._limit:
             return
-        entries = sorted(self.folder.glob("*.npy"), key=lambda path: path.stat().st_mtime_ns)
-        self._size = sum(path.stat().st_size for path in entries)
-        for path in entries:
+        entries = _entries(self.folder)
+        self._size = sum(entry.size for entry in entries)
+        for entry in sorted(entries, key=lambda entry: entry.used_ns):
             if self._size + needed <= self._limit:
                 break
-            size = path.stat().st_size
+            if entry.path.suffix == _WRITING:
+                continue
             with suppress(OSError):
-                path.unlink()
-                self._size -= size
+                entry.path.unlink()
+                self._size -= entry.size
 
 
 def _key(audio: Path, settings: str) -> str:
@@ -97,7 +102,49 @@ def _load(path: Path) -> Features | None:
     """Map an entry and mark it as used now; a damaged one counts as none."""
     try:
         found: Features = np.load(path, mmap_mode="r", allow_pickle=False)
-        os.utime(path)
     except (OSError, ValueError, EOFError):
         return None
+    with suppress(OSError):  # what made room for others meanwhile stays readable to this run
+        os.utime(path)
     return found if found.dtype == np.float16 and found.ndim == 3 else None
+
+
+class _Entry(NamedTuple):
+    path: Path
+    size: int
+    used_ns: int
+
+
+def _entries(folder: Path) -> list[_Entry]:
+    """List what takes room: entries, and those that are being written."""
+    found = []
+    for path in folder.iterdir():
+        if path.suffix in (".npy", _WRITING):
+            with suppress(FileNotFoundError):
+                told = path.stat()
+                found.append(_Entry(path, told.st_size, told.st_mtime_ns))
+    return found
+
+
+def _clear_abandoned(folder: Path) -> None:
+    for entry in _entries(folder):
+        if entry.path.suffix == _WRITING:
+            with suppress(OSError):
+                _clear_if_abandoned(entry)
+
+
+def _clear_if_abandoned(entry: _Entry) -> None:
+    """Remove what a writer that was killed left: nobody holds its lock, or nothing is added."""
+    # Where there are no locks, and in versions before them, age alone tells.
+    if not HAS_FLOCK or not entry.path.name.startswith("."):
+        if time.time() - entry.used_ns / 1e9 > _ABANDONED_S:
+            entry.path.unlink()
+        return
+    import fcntl
+
+    descriptor = os.open(entry.path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        entry.path.unlink()
+    finally:
+        os.close(descriptor)

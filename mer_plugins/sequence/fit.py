@@ -2,94 +2,41 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from mer_plugins.curves import DIMENSIONS
 from mer_plugins.errors import CheckpointError, PluginError
-from mer_plugins.host import file_sha256
 from mer_plugins.sequence import run_folder
-from mer_plugins.sequence.calibration import calibrate_folds
 from mer_plugins.sequence.checkpoint import (
-    Array,
     Checkpoint,
     load_checkpoint,
     make_config,
     save_checkpoint,
 )
-from mer_plugins.sequence.distillation import Teacher
 from mer_plugins.sequence.excerpts import LabelledTrack
 from mer_plugins.sequence.export_onnx import write_graphs
-from mer_plugins.sequence.folds import FoldTable, split_validation
-from mer_plugins.sequence.networks import load_weights
+from mer_plugins.sequence.folds import DataError, group_of, split_validation
 from mer_plugins.sequence.normaliser import Normaliser
-from mer_plugins.sequence.recipe import Recipe, Trainable
+from mer_plugins.sequence.passes import Passes
+from mer_plugins.sequence.plan import Listener, Plan
+from mer_plugins.sequence.processor import has_bfloat16
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores, song_scores
 from mer_plugins.sequence.training import Trainer
+from mer_plugins.trained_on import read_list
 
-MODEL, ENSEMBLE = "model.safetensors", "ensemble.safetensors"
+MODEL = "model.safetensors"
 
 Estimates = dict[str, npt.NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be trained.
-
-    Parameters
-    ----------
-    plugin : str
-        Name of the plugin.
-    trainable, config, recipe : Trainable, frozen dataclass, Recipe
-        The network, its settings, and the training.
-    data : dict
-        Where the recordings came from, for the record.
-    table : FoldTable
-        Artists, so that those of the validation share are not trained on.
-    device : torch.device
-        Where to train.
-    start : pathlib.Path, optional
-        A checkpoint to begin from, network and normaliser, instead of chance; for folds, the
-        folder of such a run, of which each fold goes on from its own, so that nothing leaks.
-    teacher : Teacher, optional
-        For recipes that learn from one.
-    """
-
-    plugin: str
-    trainable: Trainable
-    config: Any
-    recipe: Recipe
-    data: dict[str, Any] = field(default_factory=dict)
-    table: FoldTable = field(default_factory=FoldTable)
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    start: Path | None = None
-    teacher: Teacher | None = None
-
-
-class Listener:
-    """Hears how far a run is; the base hears and says nothing."""
-
-    def begin(self, part: str, steps: int, done: int) -> None:
-        """Hear that a network of `steps` steps in all begins, `done` of them made before."""
-
-    def step(self, loss: float) -> None:
-        """Hear of one more step."""
-
-    def epoch(self, row: run_folder.Row) -> None:
-        """Hear of one more pass."""
-
-    def note(self, text: str) -> None:
-        """Hear what people should know about the result."""
 
 
 @dataclass(frozen=True)
@@ -134,37 +81,52 @@ def fit(
     RunError
         If `folder` holds another run, or one and `resume` is False.
     """
+    check_names(held_out)
     names = [track.name for track in training]
-    settings = {**settings_of(plan), "recordings": names, "held_out": [t.name for t in held_out]}
-    run_folder.begin(folder, settings, resume=resume)
-    recipe = plan.recipe
-    trained, validation = split_validation(training, plan.table, recipe.validation, recipe.seed)
-    begun = _begun_from(plan, {track.name for track in held_out})
+    settings = {
+        **plan.settings,
+        "recordings": names,
+        "held_out": [track.name for track in held_out],
+        "labels": labels_digest(training),
+    }
+    split = split_training(plan, training)
+    begun = _begun_from(plan, held_out)
+    with run_folder.begun(folder, settings, resume=resume):
+        trainers = _trained(plan, split, begun, folder, listener or Listener())
+        checkpoint = _checkpoint(plan, trainers)
+        save_checkpoint([checkpoint], folder / MODEL)
+        name = Path(MODEL).stem
+        starts = {name: plan.start} if plan.start else {}
+        run_folder.write_heard(folder, {name: [track.identity for track in training]}, starts)
+        write_run_graphs(plan, checkpoint, folder / MODEL, listener or Listener())
+        estimates = {
+            track.name: np.concatenate([trainer.predict(track) for trainer in trainers], axis=1)
+            for track in held_out
+        }
+        scores = collection_scores(held_out, estimates)
+        write_results(folder, plan, len(training), held_out, estimates, scores)
+    return Fitted(checkpoint, estimates, scores)
+
+
+def _trained(
+    plan: Plan,
+    split: tuple[Sequence[LabelledTrack], Sequence[LabelledTrack]],
+    begun: Checkpoint | None,
+    folder: Path,
+    listener: Listener,
+) -> list[Trainer]:
+    trained, validation = split
     normaliser = Normaliser.of(begun.mean, begun.std) if begun else Normaliser.fit(trained)
-    parts = [(0,), (1,)] if recipe.per_dimension else [(0, 1)]
-    listener = listener or Listener()
-    trainers = [
-        _Part(plan, part, _part_folder(folder, part), listener).run(
+    parts = [(0,), (1,)] if plan.recipe.per_dimension else [(0, 1)]
+    return [
+        Passes(plan, part, _part_folder(folder, part), listener).run(
             trained, validation, normaliser, begun
         )
         for part in parts
     ]
-    checkpoint = _checkpoint(plan, trainers)
-    save_checkpoint([checkpoint], folder / MODEL)
-    name = Path(MODEL).stem
-    starts = {name: plan.start} if plan.start else {}
-    run_folder.write_heard(folder, {name: [track.identity for track in training]}, starts)
-    _write_graphs(plan, checkpoint, folder / MODEL, listener)
-    estimates = {
-        track.name: np.concatenate([trainer.predict(track) for trainer in trainers], axis=1)
-        for track in held_out
-    }
-    scores = collection_scores(held_out, estimates)
-    write_results(folder, plan, len(training), held_out, estimates, scores)
-    return Fitted(checkpoint, estimates, scores)
 
 
-def _write_graphs(plan: Plan, checkpoint: Checkpoint, path: Path, listener: Listener) -> None:
+def write_run_graphs(plan: Plan, checkpoint: Checkpoint, path: Path, listener: Listener) -> None:
     """Write what runs a model without torch; one that cannot be written is told, and no loss."""
     try:
         write_graphs(checkpoint, plan.trainable, path)
@@ -172,13 +134,60 @@ def _write_graphs(plan: Plan, checkpoint: Checkpoint, path: Path, listener: List
         listener.note(f"{path}: runs with torch only: {exc}")
 
 
-def _begun_from(plan: Plan, held_out: set[str]) -> Checkpoint | None:
+def check_names(tracks: Sequence[LabelledTrack]) -> None:
+    """Raise RunError if recordings share a name, under which one's results replace the other's."""
+    often = Counter(track.name for track in tracks)
+    if shared := [name for name, count in often.items() if count > 1]:
+        raise RunError(
+            f"{len(shared)} names stand for several recordings, such as {shared[0]}: expected a "
+            "name each"
+        )
+
+
+def labels_digest(tracks: Sequence[LabelledTrack]) -> str:
+    """Hash all that is learned of recordings: a run that goes on is to learn the same."""
+    digest = hashlib.sha256()
+    for track in tracks:
+        labels = np.where(track.mask[:, None], track.labels, 0).astype("<f4")
+        digest.update(repr((track.name, track.quadrant)).encode())
+        digest.update(track.mask.tobytes() + labels.tobytes())
+    return digest.hexdigest()
+
+
+def split_training(
+    plan: Plan, tracks: Sequence[LabelledTrack]
+) -> tuple[list[LabelledTrack], list[LabelledTrack]]:
+    """Split recordings into those to train on and those that tell when to stop.
+
+    Raises
+    ------
+    DataError
+        If there are too few to train, or for a recipe that stops early to set some aside.
+    """
+    recipe = plan.recipe
+    labelled = [track for track in tracks if track.mask.any()]
+    if not (labelled or any(track.quadrant for track in tracks)):
+        raise DataError(
+            f"{len(tracks)} recordings to train on, none of them with labels: expected some that "
+            "are not left out"
+        )
+    trained, validation = split_validation(tracks, plan.table, recipe.validation, recipe.seed)
+    if recipe.patience and not any(track.mask.any() for track in validation):
+        groups = {group_of(track, plan.table) for track in labelled}
+        raise DataError(
+            f"artists with curves to train on: {len(groups)}, and one has to be set aside to tell "
+            "when to stop: expected two or more; or train all passes, with -r patience=0"
+        )
+    return trained, validation
+
+
+def _begun_from(plan: Plan, held_out: Sequence[LabelledTrack]) -> Checkpoint | None:
     if plan.start is None:
         return None
-    if leaked := held_out & run_folder.recordings(plan.start.parent):
+    if leaked := _leaked(plan.start, held_out):
         raise RunError(
             f"{plan.start}: was trained on {len(leaked)} of the recordings now left out, such as "
-            f"{min(leaked)}: expected a start from the same folds"
+            f"{leaked[0]}: expected a start from the same folds"
         )
     begun = load_checkpoint(plan.start, plan.plugin)[0]
     wanted = (plan.config, plan.recipe.features, plan.recipe.per_dimension)
@@ -189,6 +198,31 @@ def _begun_from(plan: Plan, held_out: set[str]) -> Checkpoint | None:
             f"expected {wanted}"
         )
     return begun
+
+
+def _leaked(start: Path, held_out: Sequence[LabelledTrack]) -> list[str]:
+    """Return the names of the recordings that a start was trained on.
+
+    Runs on other collections, and older ones, may call a song by the end of its name here, or the
+    other way round; whether it is the same song, the list of what was trained on says.
+    """
+    heard, taught = run_folder.recordings(start.parent), read_list(start)
+    by_last = defaultdict(list)
+    for name in heard:
+        by_last[name.rpartition("/")[2]].append(name)
+    found = []
+    for track in held_out:
+        alike = by_last[track.name.rpartition("/")[2]]
+        other = any(_ends_with(track.name, n) or _ends_with(n, track.name) for n in alike)
+        songs = track.identity.songs
+        same = taught is None or not songs or bool(taught.songs & songs)
+        if track.name in heard or (other and same):
+            found.append(track.name)
+    return sorted(found)
+
+
+def _ends_with(name: str, end: str) -> bool:
+    return name.endswith(f"/{end}")
 
 
 def _part_folder(folder: Path, part: tuple[int, ...]) -> Path:
@@ -210,117 +244,17 @@ def write_results(
     run_folder.write_json(
         folder / run_folder.RESULT,
         {
-            **settings_of(plan),
+            **plan.settings,
             "recordings": {"trained": trained, "held_out": len(held_out)},
             # JSON knows no NaN.
             "scores": {k: None if math.isnan(v) else v for k, v in scores.items()},
+            "device": str(plan.device),
+            "bfloat16": has_bfloat16(plan.device),
+            "threads": torch.get_num_threads(),
             "versions": run_folder.versions(),
             "commit": run_folder.git_commit(),
         },
     )
-
-
-def settings_of(plan: Plan) -> dict[str, Any]:
-    """Return what ``config.json`` of a run tells of its plan."""
-    return {
-        "plugin": plan.plugin,
-        "model": asdict(plan.config),
-        "recipe": asdict(plan.recipe),
-        "data": plan.data,
-        **({"start": _identity(plan.start)} if plan.start else {}),
-        **({"teacher": plan.teacher.identity} if plan.teacher else {}),
-    }
-
-
-def _identity(start: Path) -> str:
-    """Hash a checkpoint, or what a run was told: its folds may still be in training."""
-    return file_sha256(start / run_folder.CONFIG if start.is_dir() else start)
-
-
-class _Part:
-    """The training of one network, which can be interrupted between any two passes."""
-
-    def __init__(
-        self, plan: Plan, dimensions: tuple[int, ...], folder: Path, listener: Listener
-    ) -> None:
-        self._plan, self._dimensions, self._folder = plan, dimensions, folder
-        self._listener = listener
-        self._rows: list[dict[str, float]] = []
-        self._best_loss, self._best_epoch = math.inf, 0
-        self._best: dict[str, Tensor] = {}
-
-    def run(
-        self,
-        tracks: Sequence[LabelledTrack],
-        validation: Sequence[LabelledTrack],
-        normaliser: Normaliser,
-        begun: Checkpoint | None,
-    ) -> Trainer:
-        plan, recipe = self._plan, self._plan.recipe
-        self._folder.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(recipe.seed + self._dimensions[0])
-        model = plan.trainable.network(plan.config)
-        if begun and plan.start:
-            load_weights(model, self._own(begun.weights), plan.start)
-        trainer = Trainer(
-            model, recipe, tracks, self._dimensions, plan.device, normaliser, plan.teacher
-        )
-        self._restore(trainer)
-        steps = trainer.steps_per_epoch
-        name = " and ".join(DIMENSIONS[d] for d in self._dimensions)
-        self._listener.begin(name, recipe.epochs * steps, len(self._rows) * steps)
-        while not self._is_over():
-            self._epoch(trainer, validation)
-        if self._best:
-            trainer.average.load_state_dict(self._best)
-        return trainer
-
-    def _own(self, weights: Mapping[str, Array]) -> dict[str, Array]:
-        """Return those of this part's dimension, where each has its own network."""
-        shared = len(self._dimensions) == len(DIMENSIONS)
-        prefix = "" if shared else f"{DIMENSIONS[self._dimensions[0]]}."
-        return {k.removeprefix(prefix): w for k, w in weights.items() if k.startswith(prefix)}
-
-    def _is_over(self) -> bool:
-        recipe, done = self._plan.recipe, len(self._rows)
-        waited = done - self._best_epoch
-        return done >= recipe.epochs or bool(recipe.patience and waited >= recipe.patience)
-
-    def _epoch(self, trainer: Trainer, validation: Sequence[LabelledTrack]) -> None:
-        started = time.monotonic()
-        loss = trainer.epoch(self._listener.step)
-        row = {"epoch": float(len(self._rows) + 1), "training loss": loss}
-        if validation:
-            row["validation loss"] = trainer.validation_loss(validation)
-        row["seconds"] = round(time.monotonic() - started, 1)
-        self._rows.append(row)
-        self._keep_best(trainer, row.get("validation loss", math.nan))
-        run_folder.write_rows(self._folder / "epochs.csv", self._rows)
-        run_folder.plot_epochs(self._folder / "curves.png", self._rows)
-        run_folder.save_state(self._folder, self._state(trainer))
-        self._listener.epoch(row)
-
-    def _keep_best(self, trainer: Trainer, loss: float) -> None:
-        if self._plan.recipe.patience and loss < self._best_loss:
-            self._best_loss, self._best_epoch = loss, len(self._rows)
-            state = trainer.average.state_dict()
-            self._best = {name: tensor.detach().clone() for name, tensor in state.items()}
-
-    def _state(self, trainer: Trainer) -> dict[str, Any]:
-        return {
-            "trainer": trainer.state(),
-            "rows": self._rows,
-            "best_loss": self._best_loss,
-            "best_epoch": self._best_epoch,
-            "best": self._best,
-        }
-
-    def _restore(self, trainer: Trainer) -> None:
-        if (state := run_folder.load_state(self._folder)) is None:
-            return
-        trainer.restore(state["trainer"])
-        self._rows, self._best = state["rows"], state["best"]
-        self._best_loss, self._best_epoch = state["best_loss"], state["best_epoch"]
 
 
 def _checkpoint(plan: Plan, trainers: Sequence[Trainer]) -> Checkpoint:
@@ -341,84 +275,3 @@ def _checkpoint(plan: Plan, trainers: Sequence[Trainer]) -> Checkpoint:
         weights=weights,
         per_dimension=plan.recipe.per_dimension,
     )
-
-
-def fit_folds(
-    plan: Plan,
-    tracks: Sequence[LabelledTrack],
-    folds: Sequence[int],
-    folder: Path,
-    *,
-    resume: bool = False,
-    listener: Callable[[int], Listener] = lambda fold: Listener(),
-    only: Collection[int] | None = None,
-) -> dict[str, float]:
-    """Train one model without each fold, and score every recording by the one that never saw it.
-
-    `folder` gets ``fold-0``, ``fold-1``, … as :func:`fit` writes them; then, with the level and
-    spread that the other folds' predictions call for (:mod:`mer_plugins.sequence.calibration`),
-    ``fold-0.safetensors``, ``fold-1.safetensors``, …, all of them as ``ensemble.safetensors``, the
-    songs that each was trained on as ``trained_on.json``, and the scores over all folds together.
-
-    Parameters
-    ----------
-    folds : sequence of int
-        The fold of each track.
-    listener : callable
-        Makes the listener of a fold.
-    only : collection of int, optional
-        Train these folds and leave the rest, and what is made of all of them, to other runs on the
-        same folder: processes or machines then share the work.
-
-    Returns
-    -------
-    dict
-        Scores over all recordings; with `only`, over those of these folds, and before their maps.
-    """
-    run_folder.begin(folder, {**settings_of(plan), "folds": list(folds)}, resume=resume)
-    checkpoints: dict[int, Checkpoint] = {}
-    raw = Estimates()
-    if only is not None and (unknown := sorted(set(only) - set(folds))):
-        raise RunError(f"no recording is in fold {unknown[0]}: there are {sorted(set(folds))}")
-    for fold in sorted(set(folds) if only is None else set(only)):
-        pairs = list(zip(tracks, folds, strict=True))
-        training = [track for track, of in pairs if of != fold]
-        held_out = [track for track, of in pairs if of == fold]
-        # Members that began alike would agree more than their data makes them.
-        start = plan.start / f"fold-{fold}" / MODEL if plan.start else None
-        recipe = replace(plan.recipe, seed=plan.recipe.seed + fold)
-        own = replace(plan, recipe=recipe, start=start)
-        target = folder / f"fold-{fold}"
-        fitted = fit(own, training, held_out, target, resume=resume, listener=listener(fold))
-        checkpoints[fold] = fitted.checkpoint
-        raw |= fitted.estimates
-    if only is not None:
-        return collection_scores([track for track in tracks if track.name in raw], raw)
-    maps = calibrate_folds(tracks, folds, raw)
-    estimates = {t.name: maps[f](raw[t.name]) for t, f in zip(tracks, folds, strict=True)}
-    members = [replace(found, calibration=maps[f]) for f, found in checkpoints.items()]
-    for fold, member in zip(checkpoints, members, strict=True):
-        save_checkpoint([member], folder / f"fold-{fold}.safetensors")
-    save_checkpoint(members, folder / ENSEMBLE)
-    _write_heard_by_folds(folder, tracks, folds, plan.start)
-    _write_graphs(plan, members[0], folder / ENSEMBLE, listener(min(checkpoints)))
-    scores = collection_scores(tracks, estimates)
-    write_results(folder, plan, len(tracks), tracks, estimates, scores)
-    return scores
-
-
-def _write_heard_by_folds(
-    folder: Path, tracks: Sequence[LabelledTrack], folds: Sequence[int], start: Path | None
-) -> None:
-    """List the songs of each fold's model, and of the ensemble, which has heard every one."""
-    pairs = list(zip(tracks, folds, strict=True))
-    heard = {
-        f"fold-{fold}": [track.identity for track, of in pairs if of != fold]
-        for fold in sorted(set(folds))
-    }
-    starts = {name: start / name / MODEL for name in heard} if start else {}
-    ensemble = Path(ENSEMBLE).stem
-    heard[ensemble] = [track.identity for track in tracks]
-    if start:
-        starts[ensemble] = start / ENSEMBLE
-    run_folder.write_heard(folder, heard, starts)

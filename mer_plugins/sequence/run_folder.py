@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,9 @@ from mer_plugins.trained_on import Identity, read_list, union, write_list
 
 Row = Mapping[str, float | str]
 
+# What older runs do not have in their settings is not held against them.
+_LATER = ("labels",)
+_PACKAGES = ("torch", "numpy", "soundfile", "soxr", "av", "ducc0")
 STATE, CONFIG, RESULT = "state.pt", "config.json", "run.json"
 
 
@@ -28,35 +35,81 @@ class RunError(MerError):
     """A run's folder holds something else than this run."""
 
 
-def begin(folder: Path, config: Mapping[str, Any], *, resume: bool) -> None:
-    """Make a run's folder, or find that it holds this very run.
+def _check(folder: Path, config: Mapping[str, Any], *, resume: bool) -> None:
+    path = folder / CONFIG
+    if not path.exists():
+        return
+    if not resume:
+        raise RunError(
+            f"{folder}: holds a training run: add --resume to go on with it, or choose another "
+            "folder"
+        )
+    if differing := _differing(_read_json(path).get("settings"), _plain(config)):
+        raise RunError(
+            f"{folder}: was begun with another {', '.join(differing)}: --resume needs the same "
+            "command"
+        )
+
+
+@contextmanager
+def begun(folder: Path, config: Mapping[str, Any], *, resume: bool) -> Iterator[None]:
+    """Make a run's folder, or find that it holds this very run, for what is written in the block.
+
+    An error before the first pass is done takes it back: nothing is lost, and the command that was
+    put right may be another one.
 
     Raises
     ------
     RunError
-        If the folder holds a run and `resume` is False, or one with other settings.
+        If the folder holds a run and `resume` is False, or one with other settings; or if
+        something cannot be written, there or anywhere.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _check(folder, config, resume=resume)
     path = folder / CONFIG
-    settings = json.loads(json.dumps(config))
-    if path.exists():
-        if not resume:
+    is_new, was_there = not path.exists(), folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_new:
+            about = {"versions": versions(), "commit": git_commit()}
+            write_json(path, {"settings": _plain(config), **about})
+        yield
+    except Exception as exc:
+        kept = any(folder.rglob(STATE))
+        if is_new and not kept:
+            _take_back(folder, was_there=was_there)
+        if isinstance(exc, OSError):
+            again = "give the command again with --resume" if kept else "give the command again"
             raise RunError(
-                f"{folder}: holds a training run: add --resume to go on with it, or choose another "
-                "folder"
-            )
-        if differing := _differing(_read_json(path).get("settings"), settings):
-            raise RunError(
-                f"{folder}: was begun with another {', '.join(differing)}: --resume needs the same "
-                "command"
-            )
-    else:
-        write_json(path, {"settings": settings, "versions": versions(), "commit": git_commit()})
+                f"{exc.filename or folder}: {exc.strerror or exc}: the training stopped: put that "
+                f"right and {again}"
+            ) from exc
+        raise
+
+
+def _take_back(folder: Path, *, was_there: bool) -> None:
+    with suppress(OSError):
+        (folder / CONFIG).unlink(missing_ok=True)
+    if not was_there:
+        _remove_empty(folder)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder and those in it, as far as nothing lies there."""
+    for place, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):
+            os.rmdir(place)
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as they come back from JSON."""
+    found: dict[str, Any] = json.loads(json.dumps(config))
+    return found
 
 
 def _differing(found: Any, wanted: Mapping[str, Any]) -> list[str]:
     found = found if isinstance(found, dict) else {}
-    return [key for key in {**wanted, **found} if found.get(key) != wanted.get(key)]
+    keys = [key for key in {**wanted, **found} if key in found or key not in _LATER]
+    return [key for key in keys if found.get(key) != wanted.get(key)]
 
 
 def settings_in(folder: Path) -> dict[str, Any]:
@@ -86,8 +139,11 @@ def recordings(folder: Path) -> set[str]:
 
 def save_state(folder: Path, state: Mapping[str, Any]) -> None:
     """Keep what a killed run goes on from."""
+    # Where the disk is full, torch raises errors of its own; in memory there is room.
+    content = io.BytesIO()
+    torch.save(dict(state), content)
     with replacing(folder / STATE) as file:
-        torch.save(dict(state), file)
+        file.write(content.getbuffer())
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
@@ -177,19 +233,33 @@ def versions() -> dict[str, str]:
     """Return the versions that shape a result."""
     return {
         "mer-plugins": __version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
+        **{name: _version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
 
 
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # built into an environment that keeps no records
+        return ""
+
+
 def git_commit() -> str:
     """Return the commit this code was run from, with ``-dirty`` if changed; empty if unknown."""
+    # An installation may lie within a repository of somebody else's, whose commit says nothing.
+    if not _git("ls-files", "--error-unmatch", Path(__file__).name):
+        return ""
+    return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+
+
+def _git(*arguments: str) -> str:
+    """Return what git says of the folder of this code; empty where it fails."""
     try:
         # git is looked up in PATH, as the person who trains would; no argument comes from outside.
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
+        done = subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
@@ -198,4 +268,4 @@ def git_commit() -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip()
+    return "" if done.returncode else done.stdout.strip()

@@ -6,9 +6,7 @@ Letters: b excerpt, t segment of half a second, f mel band, n frame, d dimension
 from __future__ import annotations
 
 import copy
-import ctypes
 import math
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
@@ -25,11 +23,10 @@ from mer_plugins.sequence.excerpts import Batch, Excerpt, LabelledTrack, collate
 from mer_plugins.sequence.losses import QuadrantLoss, combined_loss
 from mer_plugins.sequence.networks import OnTensors, halves, on_arrays
 from mer_plugins.sequence.normaliser import Normaliser
+from mer_plugins.sequence.processor import has_bfloat16, keep_freed_memory
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.sliding import Array, SlidingWindow
 
-# From glibc's malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 _WARM_UP = 0.05
 _ENCODED_AT_ONCE = 64
 _OF_VALUES = "mse"
@@ -112,6 +109,10 @@ class Trainer:
         return Classroom(teacher, encoded.shape[1], corpora, settings, floor).to(self.device)
 
     @property
+    def _is_cuda(self) -> bool:
+        return self.device.type == "cuda"
+
+    @property
     def steps_per_epoch(self) -> int:
         """Steps of the optimiser in one pass."""
         return math.ceil(len(self.tracks) / self.recipe.batch_size)
@@ -123,11 +124,33 @@ class Trainer:
             self.classroom.fit(self.tracks)
         share = self.recipe.augmentation.reencoded
         order = list(draw_excerpts(self.tracks, self.recipe.excerpt, share, self.rng))
-        size, losses = self.recipe.batch_size, []
-        for i in range(0, len(order), size):
-            losses.append(self._step(order[i : i + size]))
+        losses = []
+        for batch in self._batches(order):
+            losses.append(self._step(batch))
             tell(losses[-1])
         return float(np.mean(losses))
+
+    def _batches(self, order: Sequence[Excerpt]) -> list[Sequence[Excerpt]]:
+        size = self.recipe.batch_size
+        batches = [order[i : i + size] for i in range(0, len(order), size)]
+        # One segment alone has no deviation, which batch normalisation divides by.
+        if len(batches) > 1 and size > 1 and self._is_one_segment(batches[-1]):
+            *batches, before, last = batches
+            batches.append([*before, *last])
+        modules = self.model.modules()
+        divides = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in modules)
+        if divides and any(map(self._is_one_segment, batches)):
+            raise PluginError(
+                f"a batch is a single segment of {self.recipe.features.segment_s:g} s, which this "
+                "network cannot normalise: expected a batch_size of 2 or more and longer recordings"
+            )
+        return batches
+
+    def _is_one_segment(self, excerpts: Sequence[Excerpt]) -> bool:
+        return len(excerpts) == self._longest(excerpts) == 1
+
+    def _longest(self, excerpts: Sequence[Excerpt]) -> int:
+        return min(self.recipe.excerpt, max(len(e.track.mask) for e in excerpts))
 
     def _step(self, excerpts: Sequence[Excerpt]) -> float:
         batch, lesson = self._batch(excerpts)
@@ -143,8 +166,7 @@ class Trainer:
         return float(loss.detach())
 
     def _batch(self, excerpts: Sequence[Excerpt]) -> tuple[Batch, Lesson | None]:
-        longest = min(self.recipe.excerpt, max(len(e.track.mask) for e in excerpts))
-        batch = collate(excerpts, longest, self.normaliser.mean)
+        batch = collate(excerpts, self._longest(excerpts), self.normaliser.mean)
         lesson = None
         if self.classroom is not None:
             readings = self.classroom.readings(e.track for e in excerpts)
@@ -249,6 +271,7 @@ class Trainer:
             "rng": self.rng.bit_generator.state,
             "augment": self.augment.random.get_state(),
             "torch": torch.get_rng_state(),
+            **({"cuda": torch.cuda.get_rng_state(self.device)} if self._is_cuda else {}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -263,23 +286,6 @@ class Trainer:
         self.rng.bit_generator.state = state["rng"]
         self.augment.random.set_state(state["augment"])
         torch.set_rng_state(state["torch"])
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep what a step frees, for the next step.
-
-    Activations are large and short-lived; given back to the system and fetched again page by page,
-    they cost two thirds of the time of a step. Other C libraries are left as they are.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(_M_MMAP_MAX, 0)
-        mallopt(_M_TRIM_THRESHOLD, -1)
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Tell whether this device multiplies bfloat16 in hardware."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(device.type == "cpu" and probe and probe())
+        # States of older versions have none.
+        if self._is_cuda and "cuda" in state:
+            torch.cuda.set_rng_state(state["cuda"], self.device)
