@@ -6,9 +6,10 @@
     python -m mer_adapters.fit_ridge ... --folds-csv tables/year-artists.csv --leave-out 0 -o year
 
 In ``years.csv`` fold 0 is every DEAM song above id 1000, which was collected and rated a year later
-than the others. In ``year-artists.csv`` it is so, too, and the others are in folds 1 to 5 by artist,
-within which a ridge chooses its penalty. In ``genres.csv`` the first tag of a song says its group, and an artist goes whole
-into the group of most of its songs (of equals, the one that comes first here).
+than the others. In ``year-artists.csv`` it is so, too, and the others are in folds 1 to 5 by
+artist, within which a ridge chooses its penalty. In ``genres.csv`` the first tag of a song says its
+group, and an artist goes whole into the group of most of its songs (of equals, the one that comes
+first here).
 """
 
 from __future__ import annotations
