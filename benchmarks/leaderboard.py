@@ -116,9 +116,12 @@ def added(paths: list[str], songs: int) -> Iterator[dict]:
             raise SystemExit(f"{path}: of {results['reference']['songs']} songs: expected {songs}")
         rows = results.get("study", {}).get("rows", {})
         for system in results["systems"]:
-            if found := rows.get(system["name"]):
+            found = rows.get(system["name"])
+            if found:
                 system = system | {"name": f"{found['plugin']} ({found['recipe']})"}
-            yield system
+            # What does not listen stands on the board already.
+            if found or not rows:
+                yield system
 
 
 def section(
