@@ -21,7 +21,13 @@ from mer_plugins.errors import MerError, PluginError
 from mer_plugins.evaluation.held_out import read_run, stored_predictions
 from mer_plugins.evaluation.reference import read_reference
 from mer_plugins.labels import on_grid
-from mer_plugins.sequence.excerpts import Excerpt, LabelledTrack, collate, draw_excerpts
+from mer_plugins.sequence.excerpts import (
+    Excerpt,
+    LabelledTrack,
+    collate,
+    draw_excerpts,
+    snippets,
+)
 from mer_plugins.sequence.folds import read_folds
 from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.normaliser import Normaliser
@@ -124,6 +130,31 @@ def test_each_pass_takes_every_recording_once_from_anywhere_within():
         assert all(e.start == 0 for e in order if len(e.track.mask) == 2)
     starts = {e.start for order in drawn for e in order if len(e.track.mask) == 9}
     assert starts == set(range(6))
+
+
+def test_songs_are_cut_into_consecutive_snippets_and_each_pass_hears_all():
+    long, short, only_quadrant = (tracks(1, length=n, seed=n)[0] for n in (11, 3, 9))
+    long = replace(long, copies=(long.segments + 1,), heard=np.zeros((11, 1, 2)))
+    only_quadrant = replace(only_quadrant, mask=np.zeros(9, bool), quadrant=(1.0, -1.0))
+    parts = snippets([long, short, only_quadrant], 4)
+    assert [len(part.mask) for part in parts] == [4, 4, 3, 3, 9]
+    assert parts[3] is short and parts[4] is only_quadrant
+    for name in ("segments", "labels", "mask", "heard"):
+        whole = np.concatenate([getattr(part, name) for part in parts[:3]])
+        np.testing.assert_array_equal(whole, getattr(long, name))
+    np.testing.assert_array_equal(parts[2].copies[0], long.segments[8:] + 1)
+    # A part without labels teaches nothing.
+    late = replace(long, mask=np.arange(11) >= 9)
+    assert [len(part.mask) for part in snippets([late], 4)] == [3]
+
+    long = tracks(1, length=11)[0]
+    made = trainer([long, short, *tracks(3)], replace(RECIPE, snippets=True))
+    assert (len(made.tracks), made.steps_per_epoch) == (7, 2)
+    order = list(draw_excerpts(made.tracks, 4, 0, np.random.default_rng(0)))
+    assert sorted(map(id, (e.track for e in order))) == sorted(map(id, made.tracks))
+    assert {e.start for e in order} == {0}
+    assert np.isfinite(made.epoch())
+    assert len(trainer([long, short]).tracks) == 2
 
 
 def drawn_starts(mask, window=4, seeds=60):
@@ -303,6 +334,8 @@ def test_a_loss_that_is_no_number_ends_the_run(labelled):
 def test_the_papers_recipe():
     paper = TRAINING.recipe("paper")
     assert (paper.window, paper.hops, paper.epochs, paper.batch_size) == (60, (1, 5), 100, 32)
+    assert (paper.snippets, paper.excerpt) == (True, 60)
+    assert not TRAINING.recipe("deam-clips").snippets
     with pytest.raises(PluginError, match="no recipe is called 'cake': there are paper"):
         TRAINING.recipe("cake")
 

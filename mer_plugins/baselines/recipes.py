@@ -32,13 +32,13 @@ _DAMFF_CLIPS = ("ccc", "ccc")
 
 
 def _paper(losses: tuple[str, str], features: FrontEndConfig) -> Recipe:
-    return Recipe(losses=losses, clip_norm=UNBOUNDED, features=features)
+    return Recipe(losses=losses, snippets=True, clip_norm=UNBOUNDED, features=features)
 
 
 def _clips(
     losses: tuple[str, str], features: FrontEndConfig, learning_rate: float = 3e-4
 ) -> Recipe:
-    recipe = replace(_paper(losses, features), window_s=10.0, epochs=14)
+    recipe = replace(_paper(losses, features), window_s=10.0, snippets=False, epochs=14)
     return replace(recipe, average_decay=0.985, clip_norm=5.0, learning_rate=learning_rate)
 
 

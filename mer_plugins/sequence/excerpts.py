@@ -5,8 +5,8 @@ Letters: b excerpt, t segment of half a second, f mel band, n frame, d dimension
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,6 +106,33 @@ def draw_excerpts(
         if copied and rng.random() < copied and track.copies:
             chosen = track.copies[int(rng.integers(len(track.copies)))]
         yield Excerpt(track, start, chosen)
+
+
+def snippets(tracks: Iterable[LabelledTrack], length: int) -> list[LabelledTrack]:
+    """Cut tracks into consecutive parts of `length` segments, so that each pass hears all of them.
+
+    The last part of a track may be shorter. Parts without a label are left out; tracks that have
+    none, or are no longer than a part, stay whole.
+    """
+    return [part for track in tracks for part in _cut(track, length)]
+
+
+def _cut(track: LabelledTrack, length: int) -> list[LabelledTrack]:
+    if not track.mask.any() or len(track.mask) <= length:
+        return [track]
+    parts = [slice(start, start + length) for start in range(0, len(track.mask), length)]
+    return [_part(track, part) for part in parts if track.mask[part].any()]
+
+
+def _part(track: LabelledTrack, part: slice) -> LabelledTrack:
+    return replace(
+        track,
+        segments=track.segments[part],
+        labels=track.labels[part],
+        mask=track.mask[part],
+        copies=tuple(copy[part] for copy in track.copies),
+        heard=track.heard[part],
+    )
 
 
 def _starts(mask: npt.NDArray[np.bool_], window: int) -> npt.NDArray[np.intp]:

@@ -46,6 +46,9 @@ class Recipe:
         Length of the window at extraction, in seconds.
     excerpt_s : float
         Length of a training excerpt, in seconds; 0 is that of the window.
+    snippets : bool
+        Cut each recording into consecutive snippets as long as an excerpt, all of which each pass
+        hears, instead of hearing one excerpt from anywhere within.
     hops_s : tuple of float
         Hop of the sliding window for valence and arousal, in seconds.
     epochs, batch_size : int
@@ -83,6 +86,7 @@ class Recipe:
     per_dimension: bool = False
     window_s: float = 30.0
     excerpt_s: float = 0.0
+    snippets: bool = False
     hops_s: tuple[float, float] = (0.5, 2.5)
     epochs: int = 100
     batch_size: int = 32

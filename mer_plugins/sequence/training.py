@@ -19,7 +19,14 @@ from torch import Tensor, nn
 from mer_plugins.errors import PluginError
 from mer_plugins.sequence.augment import Augmenter
 from mer_plugins.sequence.distillation import Classroom, Lesson, Teacher
-from mer_plugins.sequence.excerpts import Batch, Excerpt, LabelledTrack, collate, draw_excerpts
+from mer_plugins.sequence.excerpts import (
+    Batch,
+    Excerpt,
+    LabelledTrack,
+    collate,
+    draw_excerpts,
+    snippets,
+)
 from mer_plugins.sequence.losses import QuadrantLoss, combined_loss
 from mer_plugins.sequence.networks import OnTensors, halves, on_arrays
 from mer_plugins.sequence.normaliser import Normaliser
@@ -73,7 +80,8 @@ class Trainer:
         teacher: Teacher | None = None,
     ) -> None:
         keep_freed_memory()
-        self.recipe, self.tracks, self.dimensions = recipe, tracks, dimensions
+        self.recipe, self.dimensions = recipe, dimensions
+        self.tracks = snippets(tracks, recipe.excerpt) if recipe.snippets else tracks
         self.device = device or torch.device("cpu")
         self.model = model.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model).eval()
