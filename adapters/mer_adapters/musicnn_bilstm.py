@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mer_adapters.musicnn_heads import EMBEDDING_SIZE
@@ -23,6 +22,7 @@ from mer_plugins.errors import CheckpointError
 from mer_plugins.sequence.networks import on_arrays
 from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.sliding import SlidingWindow
+from mer_plugins.tensor_files import write_tensors
 
 FORMAT = "mer-plugins musicnn bilstm head 1"
 HIDDEN, DROPOUT = 32, 0.4
@@ -75,10 +75,11 @@ class BiLSTMHead:
 
 def save_bilstm(head: BiLSTMHead, path: Path) -> None:
     """Write a head: its tensors, and its training as JSON. `path` ends in ``.safetensors``."""
-    arrays = {f"network.{k}": v.contiguous() for k, v in head.network.state_dict().items()}
-    arrays |= {"mean": head.normalise.mean, "std": head.normalise.std}
+    tensors = {f"network.{k}": v for k, v in head.network.state_dict().items()}
+    tensors |= {"mean": head.normalise.mean, "std": head.normalise.std}
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     training = json.dumps(dict(head.training), sort_keys=True)
-    save_file(arrays, path, metadata={"format": FORMAT, "training": training})
+    write_tensors(path, arrays, {"format": FORMAT, "training": training})
 
 
 def load_bilstm(path: Path) -> Callable[[FloatArray], FloatArray]:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from mer_plugins.curves import FloatArray
 from mer_plugins.errors import CheckpointError
+from mer_plugins.tensor_files import write_tensors
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +49,11 @@ def save_ridge(head: RidgeHead, path: Path, features: str) -> None:
     `path` ends in ``.safetensors``.
     """
     arrays: dict[str, npt.NDArray[np.float32]] = {
-        "weights": np.ascontiguousarray(head.weights, dtype=np.float32),
-        "bias": np.ascontiguousarray(head.bias, dtype=np.float32),
+        "weights": np.asarray(head.weights, dtype=np.float32),
+        "bias": np.asarray(head.bias, dtype=np.float32),
     }
     training = json.dumps(dict(head.training), sort_keys=True)
-    save_file(arrays, path, metadata={"format": file_format(features), "training": training})
+    write_tensors(path, arrays, {"format": file_format(features), "training": training})
 
 
 def load_ridge(path: Path, features: str, size: int) -> RidgeHead:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,16 +13,13 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
-from mer_plugins.atomic import replacing
 from mer_plugins.errors import CheckpointError
 from mer_plugins.sequence.calibration import Calibration
 from mer_plugins.sequence.front_end import FrontEndConfig, from_settings, to_settings
+from mer_plugins.tensor_files import write_tensors
 
 FORMAT = "mer-plugins checkpoint 1"
-# A file begins with the length of its header.
-_LENGTH = struct.Struct("<Q")
 C = TypeVar("C")
 Array = npt.NDArray[Any]
 
@@ -96,24 +92,8 @@ def save_checkpoint(members: Sequence[Checkpoint], path: Path) -> None:
         tensors |= {f"{prefix}model.{name}": tensor for name, tensor in member.weights.items()}
         tensors |= {f"{prefix}normaliser.mean": member.mean, f"{prefix}normaliser.std": member.std}
         tensors |= {f"{prefix}calibration": _calibration_tensor(member.calibration)}
-    content = save(
-        {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()},
-        metadata={"format": FORMAT, "settings": json.dumps(settings, sort_keys=True)},
-    )
-    with replacing(path) as file:
-        file.write(_in_order(content))
-
-
-def _in_order(content: bytes) -> bytes:
-    """Return safetensors content with its header sorted; the library writes metadata at random.
-
-    What has the same content has the same checksum, by which annotations know their weights.
-    """
-    end = _LENGTH.size + _LENGTH.unpack_from(content)[0]
-    header = json.dumps(json.loads(content[_LENGTH.size : end]), sort_keys=True).encode()
-    # The tensors begin at a multiple of eight bytes, as the format asks.
-    header += b" " * (-len(header) % _LENGTH.size)
-    return _LENGTH.pack(len(header)) + header + content[end:]
+    told = {"format": FORMAT, "settings": json.dumps(settings, sort_keys=True)}
+    write_tensors(path, tensors, told)
 
 
 def load_checkpoint(path: Path, plugin: str) -> list[Checkpoint]:
