@@ -3,7 +3,7 @@
 The error of a song is that of the member that was not trained on it (``estimates.npz`` of a run
 with ``--folds all``); the deviation is that of all members, four of five of which were. Deviations
 on music that no member has heard are larger, so there one sigma holds more than here. The scale is
-set on some clips and checked on as many others.
+set on some clips and checked on others, as many if there are.
 
     python benchmarks/uncertainty.py RUN CLIPS --scaled damff-ensemble.safetensors
 """
@@ -21,6 +21,7 @@ from damff.extractor import DAMFFEnsemble
 from mer_plugins import load_audio
 from mer_plugins.collection import find_tracks
 from mer_plugins.curves import DIMENSIONS
+from mer_plugins.evaluation.held_out import ESTIMATES, stored_predictions
 from mer_plugins.evaluation.reference import name_within
 from mer_plugins.jams_store import read
 from mer_plugins.labels import human_curve, on_grid
@@ -31,16 +32,10 @@ SIGMA = 0.6827
 LEVELS = (0.5, 1, 2)
 
 
-def estimates(run: Path) -> dict[str, np.ndarray]:
-    archive = np.load(run / "estimates.npz", allow_pickle=False)
-    parts = np.split(archive["values"], np.cumsum(archive["lengths"])[:-1])
-    return dict(zip(archive["names"].tolist(), parts, strict=True))
-
-
 def errors_and_deviations(run: Path, clips: str, count: int) -> list[np.ndarray]:
     """Return (|label - estimate|, deviation) of each clip's labelled half seconds, (2, n, 2)."""
     ensemble = DAMFFEnsemble(checkpoint=run / "ensemble.safetensors", device="cpu")
-    known, found = estimates(run), []
+    known, found = stored_predictions(run / ESTIMATES), []
     tracks = list(find_tracks([clips]))
     names = find_names([(name_within(clips, t.audio), t.audio) for t in tracks], known)
     for index in np.random.default_rng(0).permutation(len(tracks))[:count]:
@@ -63,6 +58,8 @@ def main() -> None:
     error, deviation = np.concatenate(found[: options.count], axis=1)
     scale = np.quantile(error / deviation, SIGMA, axis=0)
     checked = found[options.count :]
+    if not checked:
+        parser.error(f"{len(found)} clips: expected more than --count {options.count}")
     for d, dimension in enumerate(DIMENSIONS):
         within = np.mean(error[:, d] < deviation[:, d])
         print(f"{dimension}: {within:.3f} within one deviation; times {scale[d]:.2f}: {SIGMA}")

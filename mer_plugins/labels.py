@@ -15,6 +15,10 @@ from mer_plugins.curves import EmotionCurve, FloatArray
 from mer_plugins.jams_store import from_annotation
 from mer_plugins.mood import NAMESPACE, is_by_program, part
 from mer_plugins.ratings import QUADRANT_NAMESPACE, QUADRANTS
+from mer_plugins.time_grid import Intervals, intervals
+from mer_plugins.time_grid import on_grid as on_intervals
+
+_LONGER = 1 + 1e-6
 
 
 def human_curve(jams: Mapping[str, Any]) -> EmotionCurve | None:
@@ -98,13 +102,23 @@ def on_grid(
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """Average a curve over each segment; segments without a label are masked, not invented.
 
+    A label counts in the segment that has its centre or, where it lasts longer than a segment, in
+    each of which it covers half or more.
+
     Returns
     -------
     labels : np.ndarray, shape=(count, 2)
         0 where there is no label.
     mask : np.ndarray, shape=(count,)
-        True where at least one label's interval has its centre in the segment.
+        True where there is a label.
     """
+    if curve.hop_s > segment_s * _LONGER:
+        starts = np.arange(count) * segment_s
+        cells = Intervals(starts, starts + segment_s, np.zeros((count, 2)), segment_s)
+        covered, means = on_intervals(cells, intervals(curve.times, curve.values, curve.hop_s))
+        labels = np.zeros((count, 2))
+        labels[covered] = means
+        return labels, covered
     indices = grid_indices(curve, segment_s)
     inside = indices < count
     totals, hits = np.zeros((count, 2)), np.zeros(count)

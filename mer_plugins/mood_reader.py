@@ -172,7 +172,8 @@ def _held(
         Length of a piece, in seconds.
     """
     inner = durations[:-1][durations[:-1] > 0]
-    shortest = float(np.min(inner, initial=hop_s))
+    shortest = float(inner.min()) if len(inner) else hop_s
+    hop_s = hop_s if len(inner) > 1 else shortest
     alike = durations.max(initial=0.0) <= _ALIKE * hop_s and hop_s <= _ALIKE * shortest
     if alike or (np.diff(times) <= 0).any():
         return np.arange(len(times)), times, hop_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -311,6 +312,12 @@ def test_a_wrong_type_is_told_with_the_right_one(wrong, message):
 
 @pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="no checkout, which has the script")
 def test_the_picture_of_the_network_is_drawn_of_the_network(tmp_path):
+    script = runpy.run_path(str(ROOT / "benchmarks" / "damff_picture.py"))
+    config = DAMFFConfig(outputs=1, channels=(4, 8, 32), hidden=16)
+    names = [stage.module for stage in script["stages"](config)]
+    found = script["shapes"](DAMFFNet(config), names, segments=6)
+    expected = [*[(4, 64, 25)] * 2, *[(8, 32, 25)] * 2, *[(32, 16, 12)] * 4]
+    assert [found[name] for name in names] == [*expected, (1, 16, 12), (6, 32), (6, 1)]
     target = tmp_path / "network.png"
     subprocess.run([sys.executable, ROOT / "benchmarks" / "damff_picture.py", target], check=True)
     assert target.read_bytes().startswith(b"\x89PNG")

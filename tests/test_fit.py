@@ -238,10 +238,6 @@ def test_a_run_does_not_go_on_with_other_labels(tmp_path):
     fit_folds(plan(recipe), data, [0, 1] * 2, tmp_path / "folds")
     with pytest.raises(RunError, match="begun with another labels"):
         fit_folds(plan(recipe), other, [0, 1] * 2, tmp_path / "folds", resume=True)
-    config = json.loads((tmp_path / "one" / "config.json").read_text())
-    del config["settings"]["labels"]
-    (tmp_path / "one" / "config.json").write_text(json.dumps(config))
-    fit(plan(recipe), data, [], tmp_path / "one", resume=True)
 
 
 def test_a_commit_is_that_of_this_code_and_of_no_repository_around_it(tmp_path, monkeypatch):

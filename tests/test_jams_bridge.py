@@ -33,3 +33,12 @@ def test_another_scale_than_stated_is_an_error():
 def test_another_namespace_is_an_error():
     with pytest.raises(JamsError):
         from_jams(jams.Annotation("beat"))
+
+
+def test_of_a_program_no_value_may_be_missing():
+    annotation = to_jams(CURVE)
+    annotation.append(time=60.0, duration=0.5, value=[float("nan"), 0.1], confidence=None)
+    assert len(from_jams(annotation)) == len(CURVE)
+    annotation.annotation_metadata.data_source = "program"
+    with pytest.raises(JamsError, match="values reach nan"):
+        from_jams(annotation)

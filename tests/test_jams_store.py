@@ -194,6 +194,11 @@ def test_pieces_end_where_the_observation_does():
     np.testing.assert_allclose(found.times, [0, 3, 3.5, 3.7])
 
 
+def test_of_two_observations_the_last_one_does_not_set_the_hop():
+    found = from_annotation(human([[0.1, 0], [0.2, 0]], [30, 0.1], [0, 30]))
+    assert found.hop_s == 30 and found.times.tolist() == [0, 30]
+
+
 def test_a_last_observation_that_the_end_cuts_leaves_the_grid_as_it_is():
     found = from_annotation(human([[0.1, 0]] * 4, [0.5, 0.5, 0.5, 0.2]))
     assert found.hop_s == 0.5 and found.times.tolist() == [0, 0.5, 1, 1.5]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from mer_plugins.labels import corpus_within, human_curve, human_quadrant, rater_curves
+from mer_plugins.curves import EmotionCurve
+from mer_plugins.labels import corpus_within, human_curve, human_quadrant, on_grid, rater_curves
 
 
 def annotation(value, source="", tools="", namespace="mood_thayer", annotator=None, **sandbox):
@@ -78,3 +80,14 @@ def test_raters_have_an_id_and_are_grouped():
     static = by("3", kind="static")
     found = rater_curves({"annotations": [mean, by("1"), by("2"), by("3", "b"), static, program]})
     assert {group: len(curves) for group, curves in found.items()} == {"": 2, "b": 1}
+
+
+def test_labels_longer_than_a_segment_count_in_each_that_they_cover():
+    curve = EmotionCurve(np.array([1.0, 3.3]), np.array([[0.1, 0.2], [0.3, 0.4]]), 2.3)
+    labels, mask = on_grid(curve, 14, 0.5)
+    # From 1 to 5.6 s; the last segment is covered by a fifth.
+    assert np.flatnonzero(mask).tolist() == list(range(2, 11))
+    np.testing.assert_allclose(labels[2:6], [[0.1, 0.2]] * 4)
+    np.testing.assert_allclose(labels[6], [0.6 * 0.1 + 0.4 * 0.3, 0.6 * 0.2 + 0.4 * 0.4])
+    np.testing.assert_allclose(labels[7:11], [[0.3, 0.4]] * 4)
+    assert not labels[~mask].any()

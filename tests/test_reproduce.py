@@ -117,9 +117,9 @@ def test_only_complete_folds_count(tmp_path, collection, setup):
     run(cells, collection)
     (cells[-1].folder / "run.json").unlink()
     assert {song.name for song in score_study(STUDY, cells, setup).songs} == {
-        "0.wav",
-        "2.wav",
-        "4.wav",
+        "0",
+        "2",
+        "4",
     }
 
 

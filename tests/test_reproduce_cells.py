@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from test_evaluate_cli import annotation, write_jams
 from tiny_study import HOPS, SETUP, STUDY, command_on, curve, laid_out, run, setup_of, written
 
 from damff import studies
+from mer_plugins.baselines.recipes import CRNN_RECIPES
 from mer_plugins.evaluation.comparison import compare
 from mer_plugins.evaluation.systems import TRIVIAL
-from mer_plugins.reproduction.scoring import TESTED, score_study
+from mer_plugins.reproduction.scoring import TESTED, read_songs, score_study
 from mer_plugins.reproduction.training import cells_to_run
+from mer_plugins.sequence.data import load_labelled, loader_for
 from mer_plugins.sequence.folds import FoldTable
 from mer_plugins.sequence.run_folder import RunError
 
@@ -181,7 +185,7 @@ def test_what_does_not_listen_is_fitted_on_the_other_folds(setup, cells):
 def test_it_is_fitted_on_all_other_folds_where_one_is_scored(tmp_path, setup, cells):
     one = laid_out(STUDY, tmp_path / "out", replace(setup, folds=(0,)))
     both, alone = (score_study(STUDY, some, setup).systems[2] for some in (cells, one))
-    assert set(alone.pairs) == {"0.wav", "2.wav", "4.wav"}
+    assert set(alone.pairs) == {"0", "2", "4"}
     for name, [(_, estimate)] in alone.pairs.items():
         np.testing.assert_array_equal(estimate, both.pairs[name][0][1])
 
@@ -202,7 +206,7 @@ def test_a_song_that_a_row_has_not_predicted_is_told_of(tmp_path, setup, cells):
     np.savez(path, names=names[1:], lengths=lengths[1:], values=values[lengths[0] :])
     found = score_study(STUDY, cells, setup)
     assert len(found.songs) == 5
-    assert "1 of 6 songs are not scored, such as 0.wav" in found.warnings[0]
+    assert "1 of 6 songs are not scored, such as 0: " in found.warnings[0]
 
 
 def test_the_results_tell_what_was_heard_and_of_which_collection(tmp_path, command):
@@ -244,3 +248,27 @@ def test_a_collection_is_called_by_its_name_also_from_within(
     monkeypatch.chdir(collection)
     here = replace(setup, collections=(".",))
     assert laid_out(HOPS, tmp_path, here)[0].plan.data["collections"] == ["songs"]
+
+
+def test_songs_are_called_as_training_calls_them(tmp_path, song):
+    inputs = [str(tmp_path / name) for name in ("deam/clips", "pmemo/clips")]
+    for folder in inputs:
+        for name in ("01", "Ann/02"):
+            path = song(Path(folder) / f"{name}.wav", 4.0, 1, 22_050)
+            write_jams(path.with_suffix(".jams"), annotation(curve(1)))
+    found = read_songs(inputs, pytest.fail)
+    trained = load_labelled(inputs, loader_for(CRNN_RECIPES["deam-clips"], 0), pytest.fail)
+    assert [s.name for s in found] == [t.name for t in trained]
+    assert len({s.name for s in found}) == 4
+
+
+def test_a_song_whose_label_is_too_short_to_be_scored_is_no_other_run(tmp_path, setup, cells):
+    config = cells[0].folder / "config.json"
+    told = json.loads(config.read_text())
+    told["settings"]["recordings"].append("short")
+    config.write_text(json.dumps(told))
+    assert laid_out(STUDY, tmp_path / "out", setup)[0].is_done
+    told["settings"]["recordings"] = ["short"]
+    config.write_text(json.dumps(told))
+    with pytest.raises(RunError, match="trained on were 1 others such as short"):
+        laid_out(STUDY, tmp_path / "out", setup)

@@ -6,6 +6,7 @@ namespace it does not know.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from mer_plugins.curves import UNIT_SCALE, EmotionCurve, Scale
@@ -58,4 +59,11 @@ def from_jams(annotation: Any, scale: Scale = UNIT_SCALE) -> EmotionCurve:
         {"time": o.time, "duration": o.duration, "value": o.value, "confidence": o.confidence}
         for o in annotation.data
     ]
-    return from_annotation({"namespace": annotation.namespace, "data": rows}, scale)
+    told = {
+        "namespace": annotation.namespace,
+        "data": rows,
+        # Whether it is by a program, of which no value may be missing.
+        "annotation_metadata": json.loads(annotation.annotation_metadata.dumps()),
+        "sandbox": json.loads(annotation.sandbox.dumps()),
+    }
+    return from_annotation(told, scale)

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from mer_plugins import emotion
 from mer_plugins.curves import FloatArray
-from mer_plugins.time_grid import Intervals, checked_values
+from mer_plugins.time_grid import MAX_TIME_S, Intervals, checked_values
 
 
 def load_valence_arousal(
@@ -104,8 +104,14 @@ def evaluate(
 def _checked(
     name: str, intervals: npt.ArrayLike, values: npt.ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
-    found = np.asarray(intervals, dtype=np.float64).reshape(-1, 2)
+    found = np.asarray(intervals, dtype=np.float64)
+    found = found if found.size else found.reshape(0, 2)
     mir_eval.util.validate_intervals(found)
+    if not (found <= MAX_TIME_S).all():
+        raise ValueError(
+            f"{name} intervals reach {found.max():g}: expected finite, at most {MAX_TIME_S:g} (are "
+            "they seconds?)"
+        )
     late = np.flatnonzero(found[1:, 0] < found[:-1, 1] - 1e-9)
     if len(late):
         before, after = found[late[0]], found[late[0] + 1]

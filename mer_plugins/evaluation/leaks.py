@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from mer_plugins.evaluation.reference import EvaluationError, Song
 from mer_plugins.evaluation.systems import TRIVIAL, System
@@ -47,7 +49,7 @@ def leak_of(checkpoint: str, songs: Iterable[Song]) -> Leak | None:
     CheckpointError
         If the list beside the checkpoint is damaged.
     AudioError
-        If a recording without any identifier cannot be read.
+        If a recording that no name tells of cannot be read.
     """
     taught = read_list(checkpoint) if checkpoint else None
     if taught is None:
@@ -113,4 +115,10 @@ def _heard(taught: Identity, song: Song) -> str:
 
 
 def _by_bytes(song: Song) -> frozenset[bytes]:
-    return identity({}, audio_digest(song.audio)).songs
+    return identity({}, _digest(song.audio)).songs
+
+
+# Every system asks, and more than once.
+@lru_cache(maxsize=100_000)
+def _digest(audio: Path) -> str:
+    return audio_digest(audio)

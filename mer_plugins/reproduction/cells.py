@@ -59,7 +59,7 @@ class Setup:
     collections : tuple of str
         The labelled collections, as given.
     songs : tuple of Song
-        Theirs, with labels.
+        Theirs, with labels, named as training names them.
     table : FoldTable
         Folds by song and artist.
     folds_csv : str
@@ -83,28 +83,18 @@ class Setup:
     @cached_property
     def fold_of(self) -> tuple[int, ...]:
         """The fold of each song."""
-        # By the names that training knows, since a name counts where no artist is known.
-        named = [replace(song, name=_plain(song)) for song in self.songs]
-        check_table(named, self.table)
-        return tuple(assign_folds(named, self.table, self.count, SEED))
+        check_table(self.songs, self.table)
+        return tuple(assign_folds(self.songs, self.table, self.count, SEED))
 
     def split(self, fold: int) -> tuple[set[str], set[str]]:
         """Return the names of the songs that are heard without a fold, and of those left out."""
-        heard: set[str] = set()
-        left_out: set[str] = set()
-        for song, of in zip(self.songs, self.fold_of, strict=True):
-            # Recordings that differ in suffix alone keep it in training.
-            (left_out if of == fold else heard).update((_plain(song), song.name))
-        return heard, left_out
+        pairs = list(zip((song.name for song in self.songs), self.fold_of, strict=True))
+        return {name for name, of in pairs if of != fold}, {n for n, of in pairs if of == fold}
 
     @property
     def folds_from(self) -> str:
         """Where the folds come from, for people."""
         return self.folds_csv or f"{self.count} by artist"
-
-
-def _plain(song: Song) -> str:
-    return os.path.splitext(song.name)[0]
 
 
 def hop_file(hop_s: float) -> str:

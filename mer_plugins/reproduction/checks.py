@@ -27,7 +27,8 @@ def check_run(folder: Path, plan: Plan, heard: Set[str], held_out: Set[str]) -> 
         What the run is to be.
     heard, held_out : sets of str
         Names of the songs it may be trained on, and of those it may leave out. A run need not
-        have all of them: recordings that cannot be read are in none.
+        have all of them, as recordings that cannot be read are in none, and may have others, whose
+        labels are too short to be scored.
 
     Raises
     ------
@@ -43,8 +44,9 @@ def check_run(folder: Path, plan: Plan, heard: Set[str], held_out: Set[str]) -> 
     songs = {kind: {str(name) for name in found.pop(kind, ())} for kind in (_HELD_OUT, _HEARD)}
     differing = [
         *_differences(_flat(found), _flat(wanted)),
-        *_strangers("left out", songs[_HELD_OUT] - held_out, "only songs of", plan),
-        *_strangers("trained on", songs[_HEARD] - heard, "no song of", plan),
+        *_strangers("left out", songs[_HELD_OUT] & heard, "only songs of", plan),
+        *_strangers("trained on", songs[_HEARD] & held_out, "no song of", plan),
+        *_strangers("trained on", _foreign(songs[_HEARD], heard | held_out), "no song of", plan),
     ]
     if differing:
         more = f"; and {len(differing) - _TOLD} more" if len(differing) > _TOLD else ""
@@ -58,6 +60,11 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterato
     for key in {**wanted, **found}:
         if found.get(key) != wanted.get(key):
             yield f"{key} is {short(found.get(key))}, expected {short(wanted.get(key))}"
+
+
+def _foreign(names: set[str], known: Set[str]) -> set[str]:
+    """Return the songs of a run on another collection: none is known here."""
+    return set() if names & known else names
 
 
 def _strangers(what: str, names: Set[str], which: str, plan: Plan) -> Iterator[str]:

@@ -6,18 +6,17 @@ labels of the other folds, and are not tested, so that the tests stay those of t
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from mer_plugins.collection import find_tracks
 from mer_plugins.errors import MerError
 from mer_plugins.evaluation.comparison import Comparison, Scored, compare, match_system
 from mer_plugins.evaluation.held_out import ESTIMATES, fitted_on_others, from_start
 from mer_plugins.evaluation.reference import Song, read_reference
 from mer_plugins.evaluation.systems import TRIVIAL, System
 from mer_plugins.reproduction.cells import Cell, Setup, complete_folds, estimates_of, hop_file
-from mer_plugins.song_names import find_names
+from mer_plugins.song_names import song_names
 from mer_plugins.studies import COLUMNS, Study
 
 TESTED = tuple(dict.fromkeys(metric for _, metric in COLUMNS))
@@ -32,17 +31,11 @@ def read_songs(collections: Sequence[str], problem: Callable[[str, str], None]) 
     EvaluationError
         If one has no labels.
     """
-    songs = [(c, song) for c in collections for song in read_reference(c, problem)]
-    often = Counter(song.name for _, song in songs)
-    return [
-        # Scores are kept by name, which collections may share.
-        song if often[song.name] == 1 else replace(song, name=f"{_last_part(c)}/{song.name}")
-        for c, song in songs
-    ]
-
-
-def _last_part(collection: str) -> str:
-    return Path(collection).resolve().name
+    tracks = list(find_tracks(collections, problem=lambda name, reason: None))
+    names = song_names(tracks, collections)
+    name_of = {track.audio: name for track, name in zip(tracks, names, strict=True)}
+    found = [song for c in collections for song in read_reference(c, problem)]
+    return [replace(song, name=name_of[song.audio]) for song in found]
 
 
 def score_study(study: Study, cells: Sequence[Cell], setup: Setup) -> Comparison:
@@ -59,12 +52,9 @@ def score_study(study: Study, cells: Sequence[Cell], setup: Setup) -> Comparison
     rows = _systems(study, cells, folds)
     songs = [song for song, of in zip(setup.songs, setup.fold_of, strict=True) if of in folds]
     known = set.intersection(*(set(row.curves) for row in rows))
-    names = find_names([(song.name, song.audio) for song in songs], known)
-    called = {song.name: name for song, name in zip(songs, names, strict=True) if name}
-    scored = [song for song in songs if song.name in called]
+    scored = [song for song in songs if song.name in known]
     systems = [
-        replace(row, curves={song: row.curves[name] for song, name in called.items()})
-        for row in rows
+        replace(row, curves={song.name: row.curves[song.name] for song in scored}) for row in rows
     ]
     systems += [_unlistening(name, scored, setup) for name in TRIVIAL]
     found = compare(

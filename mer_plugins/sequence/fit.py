@@ -216,7 +216,7 @@ def _leaked(start: Path, held_out: Sequence[LabelledTrack]) -> list[str]:
         other = any(_ends_with(track.name, n) or _ends_with(n, track.name) for n in alike)
         songs = track.identity.songs
         same = taught is None or not songs or bool(taught.songs & songs)
-        if track.name in heard or (other and same):
+        if (track.name in heard or other) and same:
             found.append(track.name)
     return sorted(found)
 

@@ -25,8 +25,6 @@ from mer_plugins.trained_on import Identity, read_list, union, write_list
 
 Row = Mapping[str, float | str]
 
-# What older runs do not have in their settings is not held against them.
-_LATER = ("labels",)
 _PACKAGES = ("torch", "numpy", "soundfile", "soxr", "av", "ducc0")
 STATE, CONFIG, RESULT = "state.pt", "config.json", "run.json"
 
@@ -108,8 +106,7 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _differing(found: Any, wanted: Mapping[str, Any]) -> list[str]:
     found = found if isinstance(found, dict) else {}
-    keys = [key for key in {**wanted, **found} if key in found or key not in _LATER]
-    return [key for key in keys if found.get(key) != wanted.get(key)]
+    return [key for key in {**wanted, **found} if found.get(key) != wanted.get(key)]
 
 
 def settings_in(folder: Path) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class Trainer:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps of the optimiser in one pass."""
+        """Steps of the optimiser in one pass, at most."""
         return math.ceil(len(self.tracks) / self.recipe.batch_size)
 
     def epoch(self, tell: Callable[[float], None] = lambda loss: None) -> float:
