@@ -17,7 +17,7 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mer_adapters.featured_songs import content_name, read_songs
+from mer_adapters.featured_songs import read_songs
 from mer_adapters.fit_ridge import command
 from mer_adapters.musicnn_heads import BUNDLED, EMBEDDING_SIZE, FEATURES
 from mer_adapters.ridge import RidgeHead, file_format, load_ridge, save_ridge
@@ -32,6 +32,7 @@ from mer_adapters.ridge_fitting import (
 )
 from mer_plugins import EmotionCurve
 from mer_plugins.errors import CheckpointError
+from mer_plugins.fingerprints import audio_digest
 from mer_plugins.host import resource_path
 
 
@@ -184,7 +185,7 @@ def collection(tmp_path, song):
     arrays, folds = {}, ["song_id,fold"]
     for n, made in enumerate(made_songs(12)):
         path = song(tmp_path / "clips" / f"{made.name}.wav", 0.1 + n / 1000, sample_rate=8_000)
-        arrays[content_name(path)] = made.features.astype(np.float32)
+        arrays[audio_digest(path)] = made.features.astype(np.float32)
         if n != 3:
             path.with_suffix(".jams").write_text(json.dumps(jams_of(made, n)))
         if n != 5:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from mer_plugins.audio import load_audio
 from mer_plugins.cli.bar import Passing
 from mer_plugins.collection import Track, find_tracks
 from mer_plugins.curves import EmotionCurve, FloatArray
+from mer_plugins.fingerprints import audio_digest
 from mer_plugins.jams_store import read
 from mer_plugins.labels import human_curve, song_ids
 
@@ -57,16 +57,11 @@ class FeatureCache:
 
     def get(self, audio: Path, sample_rate: int, extract: Extract) -> FloatArray:
         """Return a recording's features, shape=(m, k), computing what is not there yet."""
-        name = content_name(audio)
+        name = audio_digest(audio)
         if name not in self._arrays:
             samples = load_audio(audio, sample_rate).samples
             self._arrays[name] = np.asarray(extract(samples), dtype=np.float32)
         return self._arrays[name]
-
-
-def content_name(audio: Path) -> str:
-    """Return the name of a recording's features: names of files repeat, contents do not."""
-    return hashlib.sha256(audio.read_bytes()).hexdigest()
 
 
 def read_songs(
