@@ -111,12 +111,12 @@ def _put_together(
 def left_out(
     tracks: Sequence[LabelledTrack], folds: Sequence[int], fold: int | None
 ) -> tuple[list[LabelledTrack], list[LabelledTrack]]:
-    """Split recordings into those of the other folds and those of one, of which there may be none.
+    """Split recordings into those of the other folds and those of one; None leaves none out.
 
     Raises
     ------
     DataError
-        If every recording is in that fold.
+        If every recording is in that fold, or none.
     """
     pairs = list(zip(tracks, folds, strict=True))
     training = [track for track, of in pairs if of != fold]
@@ -125,7 +125,10 @@ def left_out(
             f"every recording is in fold {fold}, so that none is left to train on: expected songs "
             "of two artists or more, or a table with two folds"
         )
-    return training, [track for track, of in pairs if of == fold]
+    held_out = [track for track, of in pairs if of == fold]
+    if fold is not None and not held_out:
+        raise DataError(f"no recording is in fold {fold}: there are folds {sorted({*folds})}")
+    return training, held_out
 
 
 def _of_fold(plan: Plan, fold: int) -> Plan:
