@@ -22,7 +22,7 @@ from mer_plugins.labels import human_curve, song_ids
 Extract = Callable[[FloatArray], FloatArray]
 
 
-class FeatureCache:
+class FeatureFile:
     """Features of recordings, by their content, in an ``.npz`` file of plain float32 arrays.
 
     Parameters
@@ -42,7 +42,7 @@ class FeatureCache:
         self._arrays = _arrays(path) if path is not None and path.exists() else {}
         self._known = len(self._arrays)
 
-    def __enter__(self) -> FeatureCache:
+    def __enter__(self) -> FeatureFile:
         return self
 
     def __exit__(
@@ -78,7 +78,7 @@ def read_songs(
     features, shape=(m, k), which the file `features` keeps.
     """
     songs = []
-    with FeatureCache(features) as cache, Passing("recordings") as passing:
+    with FeatureFile(features) as kept, Passing("recordings") as passing:
         for track in passing.over(list(find_tracks(list(inputs)))):
             found = _labels(track)
             if found is None:
@@ -86,7 +86,7 @@ def read_songs(
             labels, names = found
             group = next((groups[name] for name in sorted(names) if name in groups), None)
             if group is not None and len(labels):
-                known = cache.get(track.audio, sample_rate, extract)
+                known = kept.get(track.audio, sample_rate, extract)
                 songs.append(FeaturedSong(track.audio.stem, known, labels, group))
     return songs
 

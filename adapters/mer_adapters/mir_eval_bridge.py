@@ -61,10 +61,8 @@ def validate(
         If intervals are not as :func:`mir_eval.util.validate_intervals` wants them, are not sorted
         or overlap; if values have another shape or range; if the estimate holds NaN.
     """
-    _checked("reference", reference_intervals, reference_values)
-    _, values = _checked("estimated", estimated_intervals, estimated_values)
-    if np.isnan(values).any():
-        raise ValueError("estimated values hold NaN: expected a number for every interval")
+    _reference(reference_intervals, reference_values)
+    _estimate(estimated_intervals, estimated_values)
 
 
 def evaluate(
@@ -95,10 +93,22 @@ def evaluate(
     ValueError
         As :func:`validate`.
     """
-    validate(reference_intervals, reference_values, estimated_intervals, estimated_values)
-    reference = _intervals("reference", reference_intervals, reference_values)
-    estimate = _intervals("estimated", estimated_intervals, estimated_values)
+    reference = _reference(reference_intervals, reference_values)
+    estimate = _estimate(estimated_intervals, estimated_values)
     return OrderedDict(emotion.evaluate_intervals(reference, estimate, **kwargs))
+
+
+def _reference(intervals: npt.ArrayLike, values: npt.ArrayLike) -> Intervals:
+    found, numbers = _checked("reference", intervals, values)
+    known = ~np.isnan(numbers).any(axis=1)
+    return _intervals(found[known], numbers[known])
+
+
+def _estimate(intervals: npt.ArrayLike, values: npt.ArrayLike) -> Intervals:
+    found, numbers = _checked("estimated", intervals, values)
+    if np.isnan(numbers).any():
+        raise ValueError("estimated values hold NaN: expected a number for every interval")
+    return _intervals(found, numbers)
 
 
 def _checked(
@@ -121,9 +131,7 @@ def _checked(
     return found, checked_values(name, values, len(found))
 
 
-def _intervals(name: str, intervals: npt.ArrayLike, values: npt.ArrayLike) -> Intervals:
-    found, numbers = _checked(name, intervals, values)
-    known = ~np.isnan(numbers).any(axis=1)
-    starts, ends = found[known].T
-    hop_s = float(np.median(ends - starts)) if known.any() else 1.0
-    return Intervals(starts, ends, numbers[known], hop_s)
+def _intervals(bounds: FloatArray, values: FloatArray) -> Intervals:
+    starts, ends = bounds.T
+    hop_s = float(np.median(ends - starts)) if len(bounds) else 1.0
+    return Intervals(starts, ends, values, hop_s)

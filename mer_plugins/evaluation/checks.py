@@ -20,7 +20,8 @@ _ROUNDING = 1e-9
 # A correct system lies far on the other side of both: what is compared is not noise around 0.
 ORDER_MARGIN, ORDER_LEAST, ORDER_FEW = 0.2, 0.2, 0.8
 # Measured on simulated listeners and on DEAM (docs/evaluation.md): what noise gains stays below.
-MAX_LAG_S, LAG_LEAST, LAG_GAIN, LAG_SONGS = 3.0, 0.3, 0.1, 5
+MAX_LAG_S, LAG_LEAST, LAG_GAIN = 3.0, 0.3, 0.1
+FEWEST_SONGS = 5
 _RESAMPLES = 1000
 CLOSER = 0.3
 _UNIT = Scale(0, 1)
@@ -53,10 +54,10 @@ def scale_warning(reference: FloatArray, estimate: FloatArray) -> str:
 def reference_scale_warning(songs: Sequence[Song]) -> str:
     """Tell of labels of which none is negative, as those in [0, 1]; an empty text if they are not.
 
-    Fewer than :data:`LAG_SONGS` songs with a curve do not tell.
+    Fewer than :data:`FEWEST_SONGS` songs with a curve do not tell.
     """
     found = [song.labels.values for song in with_curves(songs)]
-    if len(found) < LAG_SONGS or min(values.min() for values in found) < 0:
+    if len(found) < FEWEST_SONGS or min(values.min() for values in found) < 0:
         return ""
     values = np.concatenate(found)
     return (
@@ -136,10 +137,10 @@ def lag_warning(curves: Sequence[tuple[Intervals, Intervals]]) -> str:
     within them, over the root of the product of the summed variances. A delay that leaves less than
     half of a song is not tried for it. The best delay counts if its correlation reaches
     :data:`LAG_LEAST` and gains :data:`LAG_GAIN` or more, and in 97.5 % of a thousand resamples of
-    songs half of that: the best of thirteen always gains something. Fewer than :data:`LAG_SONGS`
+    songs half of that: the best of thirteen always gains something. Fewer than :data:`FEWEST_SONGS`
     songs do not tell.
     """
-    if len(curves) < LAG_SONGS:
+    if len(curves) < FEWEST_SONGS:
         return ""
     sums = np.stack([_sums_at(curves, lag_s) for lag_s in _lags()])
     told = [
