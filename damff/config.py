@@ -69,6 +69,8 @@ class DAMFFConfig:
     reduce : str
         "After reducing dimension" (section 3.3): ``channel``, a 1x1 convolution to one channel;
         ``time-mean``, the mean over time of each channel and band; ``flatten``, nothing is reduced.
+    reduced : int
+        Channels that are left where `reduce` is ``channel`` (open; one is the narrowest reading).
     layers : int
         BiLSTM layers (open).
     output : str
@@ -90,12 +92,13 @@ class DAMFFConfig:
     join: Literal["time", "channel"] = "time"
     single_branch: bool = False
     reduce: Literal["channel", "time-mean", "flatten"] = "channel"
+    reduced: int = 1
     layers: int = 1
     output: Literal["linear", "tanh"] = "linear"
 
     def __post_init__(self) -> None:
         check_types(self)
-        check_sizes(self, "n_mels", "n_frames", "reduction", "hidden", "pool", "layers")
+        check_sizes(self, "n_mels", "n_frames", "reduction", "hidden", "pool", "reduced", "layers")
         check_tuple(self, "channels", 3)
         check_dropout(self.dropout)
         if self.cnn not in CNN_VARIANTS:
@@ -106,6 +109,11 @@ class DAMFFConfig:
             raise ValueError(
                 f"single_branch goes with t-s and f-s, whose first layer has one kernel twice: "
                 f"cnn is {self.cnn!r}, expected one of these"
+            )
+        if self.reduced != 1 and self.reduce != "channel":
+            raise ValueError(
+                f"reduced goes with reduce = channel: reduced is {self.reduced}, expected 1 where "
+                f"reduce is {self.reduce}"
             )
         self._check_map()
 

@@ -184,9 +184,9 @@ class DAFF(nn.Module):
 
 
 def reduction(config: DAMFFConfig) -> nn.Module:
-    """Return what makes one channel, (bt, 1, f, n), of Z, (bt, c, f, n) (section 3.3)."""
+    """Return what reduces Z, (bt, c, f, n), by its channels or its time (section 3.3)."""
     if config.reduce == "channel":
-        return nn.Conv2d(config.channels[-1], 1, 1)
+        return nn.Conv2d(config.channels[-1], config.reduced, 1)
     in_one = Rearrange("b c f n -> b 1 (c f) n")
     if config.reduce == "flatten":
         return in_one
@@ -204,20 +204,20 @@ class DAMFFNet(nn.Module):
         super().__init__()
         self.config = config
         c, (f, n) = config.channels[-1], config.map_size
-        encoding = {"channel": f * n, "time-mean": c * f, "flatten": c * f * n}[config.reduce]
+        kept = {"channel": config.reduced * n, "time-mean": c, "flatten": c * n}[config.reduce]
         self.convolution = MultiScaleConvolution(config)
         self.fusion = DAFF(config)
         self.reduce = reduction(config)
         self.dropout = nn.Dropout(config.dropout)
         self.bilstm = nn.LSTM(
-            encoding, config.hidden, config.layers, batch_first=True, bidirectional=True
+            kept * f, config.hidden, config.layers, batch_first=True, bidirectional=True
         )
         self.head = nn.Linear(2 * config.hidden, config.outputs)
 
     def encode(self, segments: Tensor) -> Tensor:
         """Encode segments, (bt, f, n) normalised log-mel, to (bt, h)."""
         a, b = self.convolution(rearrange(segments, "b f n -> b 1 f n"))
-        encoded: Tensor = rearrange(self.reduce(self.fusion(a, b)), "b 1 f n -> b (f n)")
+        encoded: Tensor = rearrange(self.reduce(self.fusion(a, b)), "b c f n -> b (c f n)")
         return encoded
 
     def decode(self, encoded: Tensor) -> Tensor:

@@ -47,6 +47,7 @@ def test_sizes_of_the_five_architectures(cnn, total, convolution):
         ({"cnn": "t-s", "single_branch": True}, 164_922, (16, 6)),
         ({"cnn": "f-s", "single_branch": True}, 164_906, (16, 6)),
         ({"reduce": "flatten", "hidden": 128}, 12_812_305, (16, 12)),
+        ({"reduced": 3}, 228_306 + 2 * (65 + 8 * 64 * 192), (16, 12)),
         ({"reduce": "time-mean"}, 228_306 - 65 + 8 * 64 * (1_024 - 192), (16, 12)),
         ({"hidden": 48}, 189_106, (16, 12)),
         ({"hidden": 128}, 426_066, (16, 12)),
@@ -215,6 +216,11 @@ def test_what_is_reduced_and_how():
     for reduce, expected in {"flatten": z, "time-mean": z.mean(dim=3)}.items():
         found = DAMFFNet(DAMFFConfig(reduce=reduce)).reduce(z)
         torch.testing.assert_close(found.flatten(1), expected.flatten(1))
+    net = DAMFFNet(DAMFFConfig(reduced=3)).eval()
+    x = torch.randn(2, 128, 50)
+    reduced = net.reduce(net.fusion(*net.convolution(x[:, None])))
+    assert reduced.shape == (2, 3, 16, 12)
+    torch.testing.assert_close(net.encode(x).view(2, 3, 192)[:, 1], reduced[:, 1].flatten(1))
 
 
 def test_tanh_bounds_what_linear_does_not():
@@ -231,6 +237,7 @@ def test_tanh_bounds_what_linear_does_not():
     "reading",
     [
         {"join": "channel", "reduce": "time-mean"},
+        {"reduced": 2},
         {"cnn": "f-s", "single_branch": True, "output": "tanh"},
         {"pool": 3, "layers": 2, "reduce": "flatten"},
     ],
@@ -277,6 +284,8 @@ def test_the_sequence_head_sees_past_and_future():
         {"layers": 0},
         {"join": "frequency"},
         {"reduce": "mean"},
+        {"reduced": 0},
+        {"reduced": 2, "reduce": "flatten"},
         {"output": "relu"},
         {"single_branch": True},
     ],

@@ -451,8 +451,12 @@ def test_a_start_that_heard_what_is_left_out_or_differs_is_refused(tmp_path):
     start = tmp_path / "first" / "model.safetensors"
     with pytest.raises(RunError, match="was trained on 1 of the recordings now left out.*7"):
         fit(replace(plan(), start=start), data[:7], data[7:], tmp_path / "leak")
-    with pytest.raises(CheckpointError, match="is another than that to be trained"):
+    other = replace(RECIPE, features=replace(FEATURES, n_fft=512))
+    with pytest.raises(CheckpointError, match="front end or form is another"):
+        fit(replace(plan(other), start=start), data[:8], data[8:], tmp_path / "other")
+    with pytest.raises(CheckpointError, match="cannot begin as this one"):
         fit(replace(plan(hidden=9), start=start), data[:8], data[8:], tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_start_knows_songs_by_longer_and_shorter_names(tmp_path):

@@ -116,7 +116,7 @@ def exported(master, tmp_path):
     [
         ({"cnn": "square", "fusion": "sum"}, False),
         ({"cnn": "t-f", "fusion": "aff", "hidden": 16}, False),
-        ({"raw_view": True, "channels": (4, 8, 16)}, False),
+        ({"raw_view": True, "channels": (4, 8, 16), "reduced": 2}, False),
         ({"outputs": 1}, True),
         ({"join": "channel", "reduce": "time-mean", "layers": 2, "hidden": 8}, False),
         ({"cnn": "t-s", "single_branch": True, "output": "tanh", "reduce": "flatten"}, False),
@@ -146,7 +146,7 @@ def test_settings_of_training_alone_share_a_graph(exported):
 
 def test_settings_that_came_later_are_their_defaults_to_older_graphs(tmp_path):
     made = checkpoint(DAMFFConfig())
-    later = {"pool", "join", "single_branch", "reduce", "layers", "output"}
+    later = {"pool", "join", "single_branch", "reduce", "reduced", "layers", "output"}
     older = {name: value for name, value in made.model.items() if name not in later}
     path = tmp_path / "own.safetensors"
     for model in (older, made.model):

@@ -92,7 +92,8 @@ class Folds(click.ParamType[Any]):
     "--start",
     type=click.Path(exists=True, path_type=Path),
     metavar="FILE|RUN",
-    help="Begin from these weights; with --folds all, from the folds of a run with --folds all.",
+    help="Begin from these weights, also with a wider network (-p reduced=2) that says the same at "
+    "first; with --folds all, from the folds of a run with --folds all.",
 )
 @click.option(
     "--teacher",

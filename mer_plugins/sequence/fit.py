@@ -32,6 +32,7 @@ from mer_plugins.sequence.processor import has_bfloat16
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores, song_scores
 from mer_plugins.sequence.training import Trainer
+from mer_plugins.sequence.widening import widened
 from mer_plugins.trained_on import read_list
 
 MODEL = "model.safetensors"
@@ -190,14 +191,14 @@ def _begun_from(plan: Plan, held_out: Sequence[LabelledTrack]) -> Checkpoint | N
             f"{leaked[0]}: expected a start from the same folds"
         )
     begun = load_checkpoint(plan.start, plan.plugin)[0]
-    wanted = (plan.config, plan.recipe.features, plan.recipe.per_dimension)
-    config = make_config(type(plan.config), begun.model, plan.start)
-    if (config, begun.features, begun.per_dimension) != wanted:
+    wanted = (plan.recipe.features, plan.recipe.per_dimension)
+    if (begun.features, begun.per_dimension) != wanted:
         raise CheckpointError(
-            f"{plan.start}: network, front end or form is another than that to be trained: "
-            f"expected {wanted}"
+            f"{plan.start}: front end or form is another than that to be trained: expected {wanted}"
         )
-    return begun
+    if make_config(type(plan.config), begun.model, plan.start) == plan.config:
+        return begun
+    return widened(begun, plan.config, plan.trainable, plan.start, plan.recipe.seed)
 
 
 def _leaked(start: Path, held_out: Sequence[LabelledTrack]) -> list[str]:

@@ -104,12 +104,13 @@ def build_network(checkpoint: Checkpoint, trainable: Trainable, path: Path) -> n
             "for a single dimension cannot run alone"
         )
     _check_size(config, trainable, outputs, checkpoint, path)
-    model = _bare(config, trainable, outputs)
+    model = bare_network(config, trainable, outputs)
     load_weights(model, checkpoint.weights, path)
     return model
 
 
-def _bare(config: object, trainable: Trainable, outputs: int) -> nn.Module:
+def bare_network(config: object, trainable: Trainable, outputs: int) -> nn.Module:
+    """Make a network with weights at random, for each dimension one if it has one output."""
     if outputs == 2:
         return trainable.network(config)
     return PerDimension(trainable.network(config), trainable.network(config))
@@ -126,7 +127,7 @@ def _check_size(
     try:
         # On the meta device a network has shapes and no memory.
         with torch.device("meta"):
-            model = _bare(config, trainable, outputs).eval()
+            model = bare_network(config, trainable, outputs).eval()
         wanted = sum(p.numel() for p in model.parameters())
         _try_on(model, checkpoint.features.segment_shape)
     except (RuntimeError, OverflowError, EinopsError) as exc:
