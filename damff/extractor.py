@@ -25,6 +25,8 @@ class DAMFF(NeuralExtractor):
     window_s, hop_s : float, optional
         Another window or hop of the sliding window than the checkpoint's, in seconds, multiples of
         half a second.
+    smoothing_s : float, optional
+        Another smoothing of the curves than the checkpoint's, in seconds; 0 is none.
 
     Examples
     --------
@@ -39,6 +41,7 @@ class DAMFF(NeuralExtractor):
         device: str = "auto",
         window_s: float | None = None,
         hop_s: float | None = None,
+        smoothing_s: float | None = None,
     ) -> None:
         path = Path(checkpoint) if checkpoint else resource_path(INFO.checkpoint)
         super().__init__(
@@ -48,6 +51,7 @@ class DAMFF(NeuralExtractor):
             device=device,
             window_s=window_s,
             hop_s=hop_s,
+            smoothing_s=smoothing_s,
             config_class=DAMFFConfig,
         )
 
@@ -66,6 +70,7 @@ class DAMFFEnsemble(NeuralExtractor):
         device: str = "auto",
         window_s: float | None = None,
         hop_s: float | None = None,
+        smoothing_s: float | None = None,
     ) -> None:
         path = Path(checkpoint) if checkpoint else resource_path(ENSEMBLE_INFO.checkpoint)
         super().__init__(
@@ -77,5 +82,6 @@ class DAMFFEnsemble(NeuralExtractor):
             device=device,
             window_s=window_s,
             hop_s=hop_s,
+            smoothing_s=smoothing_s,
             config_class=DAMFFConfig,
         )

@@ -34,6 +34,8 @@ RECIPES: dict[str, Recipe] = {
         losses=("ccc", "ccc"),
         window_s=10.0,
         excerpt_s=5.0,
+        # Between the widths that suit DEAM's and VGMIDI's held-out songs best (docs/damff.md).
+        smoothing_s=5.0,
         epochs=12,
         learning_rate=1.5e-3,
         schedule="cosine",

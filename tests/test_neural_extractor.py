@@ -135,6 +135,8 @@ def test_silence_has_a_curve_and_a_moment_is_an_error(damff):
         ({"hop_s": float("nan")}, "hop is nan s"),
         ({"window_s": float("inf")}, "window is inf s"),
         ({"window_s": -10}, "window is -10 s"),
+        ({"smoothing_s": -1}, "smoothing is -1 s"),
+        ({"smoothing_s": 0.7}, "smoothing is 0.7 s: expected a positive multiple of 0.5 s"),
         ({"window_s": "long"}, "window is long s"),
         ({"window_s": 0.0}, "multiple"),
         ({"window_s": 2, "hop_s": 3}, "longer than the window"),

@@ -38,7 +38,7 @@ def naive(samples: np.ndarray, window_s: float, damff: DAMFF, network) -> np.nda
         segments = (log_mel(samples[start : start + window], c) - member.mean) / member.std
         found = network(torch.from_numpy(segments.astype(np.float32))[None])[0].numpy()
         values.append(found if not values else found[-1:])
-    return member.calibration(np.concatenate(values).astype(float))
+    return member.curve(np.concatenate(values))
 
 
 if __name__ == "__main__":

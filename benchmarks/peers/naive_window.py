@@ -24,7 +24,7 @@ def naive(extractor: DAMFF, samples: np.ndarray) -> np.ndarray:
         parts = [one[i : i + ENCODER_BATCH] for i in range(0, window, ENCODER_BATCH)]
         found = member.decode(np.concatenate([member.encode(part) for part in parts])[None])[0]
         values.append(found if not values else found[-1:])
-    return member.calibration(np.concatenate(values).astype(float))
+    return member.curve(np.concatenate(values))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ class Baseline(NeuralExtractor):
     window_s, hop_s : float, optional
         Another window or hop of the sliding window than the checkpoint's, in seconds, multiples of
         half a second.
+    smoothing_s : float, optional
+        Another smoothing of the curves than the checkpoint's, in seconds; 0 is none.
     """
 
     registered: ClassVar[ExtractorInfo]
@@ -35,11 +37,18 @@ class Baseline(NeuralExtractor):
         device: str = "auto",
         window_s: float | None = None,
         hop_s: float | None = None,
+        smoothing_s: float | None = None,
     ) -> None:
         path = Path(checkpoint) if checkpoint else resource_path(self.registered.checkpoint)
         network = f"mer_plugins.baselines.recipes:{type(self).__name__}_TRAINING"
         super().__init__(
-            self.registered, network, path, device=device, window_s=window_s, hop_s=hop_s
+            self.registered,
+            network,
+            path,
+            device=device,
+            window_s=window_s,
+            hop_s=hop_s,
+            smoothing_s=smoothing_s,
         )
 
 

@@ -20,6 +20,8 @@ from mer_plugins.sequence.front_end import FrontEndConfig, from_settings, to_set
 from mer_plugins.tensor_files import write_tensors
 
 FORMAT = "mer-plugins checkpoint 1"
+# A made-up width must not take all memory; an hour of half seconds.
+_LONGEST_SMOOTHING = 7200
 C = TypeVar("C")
 Array = npt.NDArray[Any]
 
@@ -49,8 +51,11 @@ class Checkpoint:
     std_scale : tuple of float
         For members of an ensemble: what the deviation between members is multiplied with, for
         valence and arousal, to be the deviation from a listener's rating.
+    smoothing : int
+        Width of the moving average over what the network gives, in segments; 1 is none
+        (:mod:`mer_plugins.sequence.smoothing`).
     calibration : Calibration
-        What the network's output is mapped by.
+        What the average is mapped by.
     sha256 : str
         Of the file; empty before it is written.
     """
@@ -65,6 +70,7 @@ class Checkpoint:
     weights: Mapping[str, Array]
     per_dimension: bool = False
     std_scale: tuple[float, float] = (1.0, 1.0)
+    smoothing: int = 1
     calibration: Calibration = field(default_factory=Calibration)
     sha256: str = ""
 
@@ -84,6 +90,7 @@ def save_checkpoint(members: Sequence[Checkpoint], path: Path) -> None:
         "hops": list(first.hops),
         "per_dimension": first.per_dimension,
         "std_scale": list(first.std_scale),
+        "smoothing": first.smoothing,
         "members": len(members),
     }
     tensors: dict[str, Array] = {}
@@ -164,6 +171,7 @@ def _member(settings: Mapping[str, Any], tensors: dict[str, Array], digest: str)
         weights={name.removeprefix("model."): t for name, t in tensors.items()},
         per_dimension=bool(settings.get("per_dimension", False)),
         std_scale=(float(valence), float(arousal)),
+        smoothing=int(settings.get("smoothing", 1)),
         calibration=Calibration(slope, offset),
         sha256=digest,
     )
@@ -183,6 +191,11 @@ def _check(found: Checkpoint, plugin: str, path: Path) -> None:
         )
     if not all(0 < scale < float("inf") for scale in found.std_scale):
         raise CheckpointError(f"{path}: std_scale is {found.std_scale}: expected positive numbers")
+    if not 1 <= found.smoothing <= _LONGEST_SMOOTHING:
+        raise CheckpointError(
+            f"{path}: smoothing is {found.smoothing} segments: expected from 1 to "
+            f"{_LONGEST_SMOOTHING}"
+        )
     slope, offset = found.calibration.slope, found.calibration.offset
     if not (all(0 < s < math.inf for s in slope) and all(map(math.isfinite, offset))):
         raise CheckpointError(

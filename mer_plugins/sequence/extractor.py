@@ -19,6 +19,7 @@ from mer_plugins.sequence.backends import Network, find_device, load_networks
 from mer_plugins.sequence.calibration import Calibration
 from mer_plugins.sequence.checkpoint import Checkpoint, load_checkpoint
 from mer_plugins.sequence.sliding import Array, TwoHopWindow
+from mer_plugins.sequence.smoothing import Smoother, smoothed
 
 if TYPE_CHECKING:
     from mer_plugins.sequence.recipe import Trainable
@@ -52,6 +53,9 @@ class NeuralExtractor:
         ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     window_s, hop_s : float, optional
         Other window and hop (of both dimensions) than the checkpoint's, in seconds.
+    smoothing_s : float, optional
+        Another smoothing of the curves than the checkpoint's, in seconds
+        (:mod:`mer_plugins.sequence.smoothing`); 0 is none.
     config_class : type, optional
         The dataclass of the network's settings, where it needs no torch: settings may then be added
         to it, and ONNX graphs serve both older and newer checkpoints.
@@ -76,6 +80,7 @@ class NeuralExtractor:
         device: str = "auto",
         window_s: float | None = None,
         hop_s: float | None = None,
+        smoothing_s: float | None = None,
         config_class: type | None = None,
     ) -> None:
         members = load_checkpoint(checkpoint, network or info.name)
@@ -83,13 +88,17 @@ class NeuralExtractor:
         self.device = find_device(device)
         bundled = resource_path(info.checkpoint).parent if info.checkpoint else checkpoint.parent
         networks = load_networks(members, checkpoint, trainable, bundled, self.device, config_class)
-        self.members = [
-            Member.of(network, found) for network, found in zip(networks, members, strict=True)
-        ]
         first = members[0]
+        self.segment_s, smoothing = first.features.segment_s, first.smoothing
+        if smoothing_s is not None:
+            smoothing = self._segments("smoothing", smoothing_s) if smoothing_s else 1
+        self.members = [
+            replace(Member.of(network, found), smoothing=smoothing)
+            for network, found in zip(networks, members, strict=True)
+        ]
         self.is_ensemble, self.std_scale = ensemble, np.array(first.std_scale)
         self.front_end = first.features.make()
-        self.sample_rate, self.segment_s = first.features.sample_rate, first.features.segment_s
+        self.sample_rate = first.features.sample_rate
         self.window = first.window if window_s is None else self._segments("window", window_s)
         self.hops = first.hops if hop_s is None else (self._segments("hop", hop_s),) * 2
         if max(self.hops) > self.window:
@@ -138,17 +147,19 @@ class NeuralExtractor:
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """One network with what its input is measured against, shape=(f, 1), and its calibration."""
+    """One network with what its input is measured against, shape=(f, 1), and its curves' form."""
 
     network: Network
     mean: Array
     std: Array
     calibration: Calibration
+    smoothing: int
 
     @classmethod
     def of(cls, network: Network, found: Checkpoint) -> Member:
         """Put a network together with the rest of its checkpoint."""
-        return cls(network, _column(found.mean), _column(found.std), found.calibration)
+        mean, std = _column(found.mean), _column(found.std)
+        return cls(network, mean, std, found.calibration, found.smoothing)
 
     def encode(self, segments: Array) -> Array:
         """Map segments, (t, f, n), to (t, h)."""
@@ -158,6 +169,31 @@ class Member:
         """Map encoded segments of windows, (b, t, h), to (b, t, 2)."""
         return self.network.decode(encoded)
 
+    def curve(self, values: Array) -> npt.NDArray[np.float64]:
+        """Smooth and map what the network said of a whole recording, shape=(t, 2)."""
+        return self.calibration(smoothed(values.astype(np.float64), self.smoothing))
+
+
+class MemberStream:
+    """One recording on its way through a :class:`Member`."""
+
+    def __init__(self, member: Member, window: int, hops: tuple[int, int]) -> None:
+        self._member = member
+        self._window = TwoHopWindow(member.decode, window, hops)
+        self._smoother = Smoother(member.smoothing)
+
+    def feed(self, segments: Array) -> FloatArray:
+        """Take segments, (t, f, n); return the values now final, (k, 2)."""
+        return self._final(self._window.feed(self._member.encode(segments)))
+
+    def finish(self) -> FloatArray:
+        """End the recording; return the rest of the values, (k, 2)."""
+        rest = self._final(self._window.finish())
+        return np.concatenate([rest, self._member.calibration(self._smoother.finish())])
+
+    def _final(self, values: Array) -> FloatArray:
+        return self._member.calibration(self._smoother.feed(values.astype(np.float64)))
+
 
 class NeuralStream:
     """One recording on its way through a :class:`NeuralExtractor`, `batch` segments at a time."""
@@ -165,9 +201,8 @@ class NeuralStream:
     def __init__(self, extractor: NeuralExtractor, batch: int = ENCODER_BATCH) -> None:
         self._extractor, self._batch = extractor, batch
         self._front_end = extractor.front_end.open()
-        self._windows = [
-            TwoHopWindow(member.decode, extractor.window, extractor.hops)
-            for member in extractor.members
+        self._members = [
+            MemberStream(member, extractor.window, extractor.hops) for member in extractor.members
         ]
         self._segments: list[FloatArray] = []
         self._count = 0
@@ -186,19 +221,16 @@ class NeuralStream:
         parts = []
         while self._segments:
             parts.append(self._run_batch())
-        return self._curve([*parts, np.stack([window.finish() for window in self._windows])])
+        return self._curve([*parts, np.stack([member.finish() for member in self._members])])
 
-    def _run_batch(self) -> Array:
+    def _run_batch(self) -> FloatArray:
         """Run the next segments through every member; return what is final, (members, k, 2)."""
         batch, self._segments = self._segments[: self._batch], self._segments[self._batch :]
         segments = np.stack(batch)
-        pairs = zip(self._windows, self._extractor.members, strict=True)
-        return np.stack([window.feed(member.encode(segments)) for window, member in pairs])
+        return np.stack([member.feed(segments) for member in self._members])
 
-    def _curve(self, parts: list[Array]) -> EmotionCurve:
-        raw = np.concatenate(parts, axis=1).astype(np.float64)
-        pairs = zip(self._extractor.members, raw, strict=True)
-        values = np.stack([member.calibration(found) for member, found in pairs])
+    def _curve(self, parts: list[FloatArray]) -> EmotionCurve:
+        values = np.concatenate(parts, axis=1)
         indices = np.arange(self._count, self._count + values.shape[1])
         self._count += values.shape[1]
         hop_s = self._extractor.segment_s

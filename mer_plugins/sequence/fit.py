@@ -273,6 +273,7 @@ def _checkpoint(plan: Plan, trainers: Sequence[Trainer]) -> Checkpoint:
         std=trainers[0].normaliser.std.cpu().numpy(),
         window=plan.recipe.window,
         hops=plan.recipe.hops,
+        smoothing=plan.recipe.smoothing,
         weights=weights,
         per_dimension=plan.recipe.per_dimension,
     )

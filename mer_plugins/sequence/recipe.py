@@ -51,6 +51,9 @@ class Recipe:
         hears, instead of hearing one excerpt from anywhere within.
     hops_s : tuple of float
         Hop of the sliding window for valence and arousal, in seconds.
+    smoothing_s : float
+        Width of the moving average over what the network gives, in seconds; 0 is none
+        (:mod:`mer_plugins.sequence.smoothing`).
     epochs, batch_size : int
         Passes over the data at most, and excerpts a step.
     learning_rate, schedule : float, str
@@ -88,6 +91,7 @@ class Recipe:
     excerpt_s: float = 0.0
     snippets: bool = False
     hops_s: tuple[float, float] = (0.5, 2.5)
+    smoothing_s: float = 0.0
     epochs: int = 100
     batch_size: int = 32
     learning_rate: float = 3e-4
@@ -137,6 +141,7 @@ class Recipe:
         check_sizes(self, "epochs", "batch_size")
         check_above_zero(self, "window_s", "learning_rate", "clip_norm")
         check_at_least_zero(self, "excerpt_s", "weight_decay", "patience", "quadrant_weight")
+        check_at_least_zero(self, "smoothing_s")
         check_shares(self, "average_decay")
         if not 0 <= self.seed < _SEEDS:
             raise ValueError(f"seed is {self.seed}: expected a whole number from 0 up")
@@ -212,6 +217,11 @@ class Recipe:
         """Segments in a hop, for valence and arousal."""
         valence, arousal = (round(hop / self.features.segment_s) for hop in self.hops_s)
         return valence, arousal
+
+    @property
+    def smoothing(self) -> int:
+        """Segments in the width of the moving average; 1 is none."""
+        return max(1, round(self.smoothing_s / self.features.segment_s))
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.processor import has_bfloat16, keep_freed_memory
 from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.sliding import Array, SlidingWindow
+from mer_plugins.sequence.smoothing import smoothed
 
 _WARM_UP = 0.05
 _ENCODED_AT_ONCE = 64
@@ -239,7 +240,7 @@ class Trainer:
         encoded = torch.cat(parts).cpu().numpy()
         columns = [self._slide(decode, encoded, self.recipe.hops[d]) for d in self.dimensions]
         values = np.stack([found[:, i] for i, found in enumerate(columns)], axis=1)
-        return values.astype(np.float64).clip(-1, 1)
+        return smoothed(values.astype(np.float64), self.recipe.smoothing).clip(-1, 1)
 
     def _slide(self, decode: OnTensors, encoded: Array, hop: int) -> Array:
         on_windows = on_arrays(decode, self.device)

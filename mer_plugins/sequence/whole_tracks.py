@@ -40,4 +40,4 @@ class TrackNetwork:
         """Predict a recording, shape=(t, 2), with hops for valence and arousal, in segments."""
         window = TwoHopWindow(self.member.decode, self.window, hops)
         values = np.concatenate([window.feed(encoded), window.finish()])
-        return self.member.calibration(values.astype(np.float64))
+        return self.member.curve(values)
