@@ -21,6 +21,7 @@ from mer_plugins.errors import MerError, PluginError
 from mer_plugins.evaluation.held_out import read_run, stored_predictions
 from mer_plugins.evaluation.reference import read_reference
 from mer_plugins.labels import on_grid
+from mer_plugins.sequence import training
 from mer_plugins.sequence.excerpts import (
     Excerpt,
     LabelledTrack,
@@ -30,6 +31,7 @@ from mer_plugins.sequence.excerpts import (
 )
 from mer_plugins.sequence.folds import read_folds
 from mer_plugins.sequence.logmel import LogMelConfig
+from mer_plugins.sequence.networks import of_lengths
 from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.onnx_backend import OnnxNetwork
 from mer_plugins.sequence.recipe import Recipe
@@ -97,18 +99,77 @@ def test_short_recordings_are_padded_and_masked():
     assert (batch.segments[0, 2:] == 7).all()
 
 
-def test_a_short_recording_trains_as_if_its_padding_had_labels_of_any_kind():
-    short = tracks(1, length=2)[0]
-    mean = Normaliser.fit([*tracks(), short]).mean.numpy()
-    longer = LabelledTrack(
-        "longer",
-        np.concatenate([short.segments, np.tile(mean[:, None], (2, 1, 12))]),
-        np.concatenate([short.labels, np.full((2, 2), 9, np.float32)]),
-        np.array([True, True, False, False]),
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def run_of_lengths(network, segments, lengths):
+    present = torch.stack([torch.arange(segments.shape[1]) < n for n in lengths]).float()
+    return of_lengths(network, segments, present)
+
+
+def small_net():
+    torch.manual_seed(0)
+    return DAMFFNet(DAMFFConfig(n_mels=16, n_frames=12, hidden=8))
+
+
+def test_a_short_excerpt_is_heard_as_if_it_were_alone():
+    network, segments = small_net().eval(), torch.randn(4, 5, 16, 12)
+    lengths = [5, 2, 5, 1]
+    encoded, estimate = run_of_lengths(network, segments, lengths)
+    assert encoded.shape[:2] == (4, 5) and estimate.shape == (4, 5, 2)
+    for i, n in enumerate(lengths):
+        alone = network(segments[i : i + 1, :n])[0]
+        torch.testing.assert_close(estimate[i, :n], alone, rtol=0, atol=1e-6)
+        assert not estimate[i, n:].any() and not encoded[i, n:].any()
+
+
+def test_what_fills_up_short_excerpts_reaches_neither_weights_nor_statistics():
+    states = []
+    for filling in (0.0, 1e3):
+        network, segments = small_net().train(), torch.randn(3, 4, 16, 12, generator=seeded(1))
+        segments[1, 2:] = filling
+        _, estimate = run_of_lengths(network, segments, [4, 2, 4])
+        estimate.square().sum().backward()
+        gradients = {name: p.grad for name, p in network.named_parameters()}
+        states.append(gradients | dict(network.named_buffers()))
+    torch.testing.assert_close(*states, rtol=0, atol=0)
+    assert states[0]["bilstm.weight_hh_l0_reverse"].abs().sum() > 0
+
+
+def test_excerpts_of_one_length_run_as_the_network_runs_them():
+    segments = torch.randn(3, 4, 16, 12, generator=seeded(2))
+    first, second = small_net().train(), small_net().train()
+    _, estimate = run_of_lengths(first, segments, [4, 4, 4])
+    torch.testing.assert_close(estimate, second(segments), rtol=0, atol=0)
+
+
+def test_excerpts_are_varied_before_the_short_ones_are_taken_apart():
+    network = small_net().eval()
+    network.augment = torch.zeros_like
+    segments = torch.randn(2, 4, 16, 12)
+    _, varied = run_of_lengths(network, segments, [4, 3])
+    torch.testing.assert_close(varied[1, :3], network(segments[1:, :3] * 0)[0])
+
+
+def test_a_network_that_hears_across_segments_runs_whole():
+    network = small_net().eval()
+    network.segments_independent = False
+    segments = torch.randn(2, 4, 16, 12)
+    _, estimate = run_of_lengths(network, segments, [4, 2])
+    torch.testing.assert_close(estimate, network(segments))
+
+
+def test_training_hears_nothing_of_what_fills_up_short_recordings(monkeypatch):
+    data = [*tracks(), tracks(1, length=2)[0]]
+    plain = trainer(data)
+    loss = plain.epoch()
+    other = trainer(data)
+    monkeypatch.setattr(
+        training, "collate", lambda drawn, window, padding: collate(drawn, window, padding + 99)
     )
-    first, second = trainer([*tracks(), short]), trainer([*tracks(), longer])
-    second.normaliser = first.normaliser
-    assert first.epoch() == second.epoch()
+    assert other.epoch() == loss
+    torch.testing.assert_close(plain.model.state_dict(), other.model.state_dict(), rtol=0, atol=0)
 
 
 def test_a_batch_holds_the_excerpts_and_nothing_else():

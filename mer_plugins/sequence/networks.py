@@ -45,6 +45,43 @@ def halves(network: nn.Module) -> tuple[OnTensors, OnTensors]:
     return (lambda segments: segments), network
 
 
+def of_lengths(network: nn.Module, segments: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    """Run excerpts of which some are shorter, each as if it were alone: no filling is heard.
+
+    The filling would count in batch normalisation, and a backward recurrence would begin in it. A
+    network whose encoder sees across segments hears it nevertheless, as it runs whole.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Varies excerpts in training, if it does, in ``augment``, (b, t, ...) -> (b, t, ...).
+    segments : torch.Tensor, shape=(b, t, ...)
+        The excerpts, filled up at their ends.
+    present : torch.Tensor, shape=(b, t)
+        1 for a segment, 0 for filling.
+
+    Returns
+    -------
+    encoded, estimate : torch.Tensor, shape=(b, t, h) and shape=(b, t, d)
+        0 where there is filling.
+    """
+    if not getattr(network, "segments_independent", True):
+        return segments, network(segments)
+    encode, decode = halves(network)
+    augment = getattr(network, "augment", None)
+    there = present.bool()
+    found = encode((augment(segments) if augment else segments)[there])
+    encoded = found.new_zeros(*there.shape, *found.shape[1:])
+    encoded[there] = found
+    lengths = there.sum(dim=1)
+    parts = [(lengths == n, n) for n in sorted(set(lengths.tolist()))]
+    decoded = [(rows, n, decode(encoded[rows, :n])) for rows, n in parts]
+    estimate = decoded[0][2].new_zeros(*there.shape, decoded[0][2].shape[-1])
+    for rows, n, values in decoded:
+        estimate[rows, :n] = values
+    return encoded, estimate
+
+
 def on_arrays(function: OnTensors, device: torch.device | str = "cpu") -> Callable[[Array], Array]:
     """Return a function of tensors as one of float32 arrays, without gradients."""
 

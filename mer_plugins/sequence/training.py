@@ -13,7 +13,6 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 
 from mer_plugins.errors import PluginError
@@ -28,7 +27,7 @@ from mer_plugins.sequence.excerpts import (
     snippets,
 )
 from mer_plugins.sequence.losses import QuadrantLoss, combined_loss
-from mer_plugins.sequence.networks import OnTensors, halves, on_arrays
+from mer_plugins.sequence.networks import OnTensors, halves, of_lengths, on_arrays
 from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.processor import has_bfloat16, keep_freed_memory
 from mer_plugins.sequence.recipe import Recipe
@@ -191,14 +190,12 @@ class Trainer:
             return network.own_loss(segments, batch.labels, batch.mask)
         columns = list(self.dimensions)
         taught: Tensor | float = 0.0
-        if self.classroom is None or lesson is None:
+        if lesson is None and batch.present.all():
             estimate: Tensor = self.model(segments)
         else:
-            encode, decode = halves(self.model)
-            encoded = encode(rearrange(segments, "b t f n -> (b t) f n"))
-            encoded = rearrange(encoded, "(b t) h -> b t h", b=len(segments))
-            estimate = decode(encoded)
-            taught = self.classroom(encoded, estimate, lesson, columns)
+            encoded, estimate = of_lengths(self.model, segments, batch.present)
+            if self.classroom is not None and lesson is not None:
+                taught = self.classroom(encoded, estimate, lesson, columns)
         loss = combined_loss(self._losses, estimate, batch.labels[..., columns], batch.mask)
         loss = loss + taught
         if self.recipe.quadrant_weight:
