@@ -9,7 +9,7 @@ from mer_plugins.contracts import ExtractorInfo, ExtractorSpec, StudySpec
 
 INFO = ExtractorInfo(
     name="damff",
-    version="1.3",
+    version="1.4",
     summary="Dual attention-based multi-scale feature fusion (ISMIR 2023)",
     sample_rate=44_100,
     window_s=10.0,
