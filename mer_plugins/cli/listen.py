@@ -61,7 +61,8 @@ def command(source: str, as_json: bool, **options: Any) -> int:
 
     The values are those of mer-extract, digit for digit, in whatever pieces the sound comes.
     damff is final in batches of 16 s, the first after 16 s; with --low-latency, after its window
-    of 10 s and then every 2.5 s. A shorter one is heard with -p window_s=5 -p hop_s=0.5.
+    of 10 s and then every 2.5 s. A shorter one is heard with -p window_s=5 -p hop_s=0.5. Its moving
+    average waits for 4.5 s more, which -p smoothing_s=0 saves.
 
     \b
     Examples:
