@@ -452,7 +452,9 @@ def test_a_start_that_heard_what_is_left_out_or_differs_is_refused(tmp_path):
     with pytest.raises(RunError, match="was trained on 1 of the recordings now left out.*7"):
         fit(replace(plan(), start=start), data[:7], data[7:], tmp_path / "leak")
     other = replace(RECIPE, features=replace(FEATURES, n_fft=512))
-    with pytest.raises(CheckpointError, match="front end or form is another"):
+    with pytest.raises(
+        CheckpointError, match=r"front end or form is another .*\(n_fft 256 -> 512\)"
+    ):
         fit(replace(plan(other), start=start), data[:8], data[8:], tmp_path / "other")
     with pytest.raises(CheckpointError, match="cannot begin as this one"):
         fit(replace(plan(hidden=9), start=start), data[:8], data[8:], tmp_path / "other")

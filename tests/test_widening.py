@@ -75,7 +75,7 @@ def test_the_seed_decides_what_is_new_and_nothing_else_is_drawn():
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"hidden": 9}, "hidden 8 -> 9.*what is new changes what it says"),
+        ({"hidden": 9}, r"another \(hidden 8 -> 9\).*what is new changes what it says"),
         ({"hidden": 4}, "does not fit"),
         # Layer 3 hears the second branch of layer 2 where the first now ends.
         ({"channels": (4, 5, 8)}, "what is new changes what it says"),

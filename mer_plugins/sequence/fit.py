@@ -25,6 +25,7 @@ from mer_plugins.sequence.checkpoint import (
 from mer_plugins.sequence.excerpts import LabelledTrack
 from mer_plugins.sequence.export_onnx import write_graphs
 from mer_plugins.sequence.folds import DataError, group_of, split_validation
+from mer_plugins.sequence.front_end import to_settings
 from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.passes import Passes
 from mer_plugins.sequence.plan import Listener, Plan
@@ -32,7 +33,7 @@ from mer_plugins.sequence.processor import has_bfloat16
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores, song_scores
 from mer_plugins.sequence.training import Trainer
-from mer_plugins.sequence.widening import widened
+from mer_plugins.sequence.widening import differences, widened
 from mer_plugins.trained_on import read_list
 
 MODEL = "model.safetensors"
@@ -191,10 +192,18 @@ def _begun_from(plan: Plan, held_out: Sequence[LabelledTrack]) -> Checkpoint | N
             f"{leaked[0]}: expected a start from the same folds"
         )
     begun = load_checkpoint(plan.start, plan.plugin)[0]
-    wanted = (plan.recipe.features, plan.recipe.per_dimension)
-    if (begun.features, begun.per_dimension) != wanted:
+    recipe = plan.recipe
+    before, after = (
+        {**to_settings(features), "per_dimension": per_dimension}
+        for features, per_dimension in (
+            (begun.features, begun.per_dimension),
+            (recipe.features, recipe.per_dimension),
+        )
+    )
+    if before != after:
         raise CheckpointError(
-            f"{plan.start}: front end or form is another than that to be trained: expected {wanted}"
+            f"{plan.start}: front end or form is another than that to be trained "
+            f"({differences(before, after)}): expected the same"
         )
     if make_config(type(plan.config), begun.model, plan.start) == plan.config:
         return begun

@@ -8,6 +8,7 @@ each other, a corner may be another channel's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from mer_plugins.errors import CheckpointError
-from mer_plugins.sequence.checkpoint import Array, Checkpoint
+from mer_plugins.sequence.checkpoint import Array, Checkpoint, make_config
 from mer_plugins.sequence.networks import bare_network, build_network, halves, load_weights
 from mer_plugins.sequence.recipe import Trainable
 
@@ -85,13 +86,15 @@ def _answer(network: nn.Module, begun: Checkpoint) -> Tensor:
 
 
 def _misfit(path: Path, begun: Checkpoint, config: Any, reason: str) -> CheckpointError:
-    settings = asdict(config)
-    differ = ", ".join(
-        f"{name} {begun.model.get(name)} -> {value}"
-        for name, value in settings.items()
-        if begun.model.get(name) != value
-    )
+    before = asdict(make_config(type(config), begun.model, path))
+    changed = differences(before, asdict(config))
     return CheckpointError(
-        f"{path}: the network to be trained is another ({differ}), and cannot begin as this one: "
+        f"{path}: the network to be trained is another ({changed}), and cannot begin as this one: "
         f"{reason}. Expected the same, or one that is wider without saying anything else"
     )
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Tell which settings differ, for messages."""
+    changed = [name for name in after if before.get(name) != after[name]]
+    return ", ".join(f"{name} {before.get(name)} -> {after[name]}" for name in changed)
