@@ -10,7 +10,7 @@ of a collection; the others are means over songs, of those whose labels vary.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +29,10 @@ SEGMENT_S = 0.5
 WIDTHS_S = (0.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 12.0)
 
 
-def songs(run: Path, collection: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def songs(
+    known: Mapping[str, np.ndarray], collection: str
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield estimates and labels, (t, 2), and where there are labels, (t,), of each song."""
-    known = stored_predictions(run / ESTIMATES)
     tracks = list(find_tracks([collection]))
     names = find_names([(name_within(collection, t.audio), t.audio) for t in tracks], known)
     for track, name in zip(tracks, names, strict=True):
@@ -52,8 +53,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("collections", nargs="+")
     options = parser.parse_args()
+    known = stored_predictions(options.run / ESTIMATES)
     for collection in options.collections:
-        found = list(songs(options.run, collection))
+        found = list(songs(known, collection))
         for d, dimension in enumerate(DIMENSIONS):
             print(f"{collection}, {dimension}: {len(found)} songs")
             print("width_s pooled r  song ccc   song r song rmse")

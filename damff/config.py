@@ -67,7 +67,7 @@ class DAMFFConfig:
         For ``t-s`` and ``f-s``: layer 1 has its kernel once and not twice, which halves the width
         of everything after it.
     reduce : str
-        "After reducing dimension" (section 3.3): ``channel``, a 1x1 convolution to one channel;
+        "After reducing dimension" (section 3.3): ``channel``, a 1x1 convolution to `reduced`;
         ``time-mean``, the mean over time of each channel and band; ``flatten``, nothing is reduced.
     reduced : int
         Channels that are left where `reduce` is ``channel`` (open; one is the narrowest reading).

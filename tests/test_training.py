@@ -64,9 +64,13 @@ def tracks(count=8, length=4, seed=0):
     return made
 
 
-def trainer(data, recipe=RECIPE):
+def small_net():
     torch.manual_seed(0)
-    return Trainer(DAMFFNet(DAMFFConfig(n_mels=16, n_frames=12, hidden=8)), recipe, data)
+    return DAMFFNet(DAMFFConfig(n_mels=16, n_frames=12, hidden=8))
+
+
+def trainer(data, recipe=RECIPE):
+    return Trainer(small_net(), recipe, data)
 
 
 def test_it_learns_and_the_same_seed_gives_the_same_weights():
@@ -106,11 +110,6 @@ def seeded(seed):
 def run_of_lengths(network, segments, lengths):
     present = torch.stack([torch.arange(segments.shape[1]) < n for n in lengths]).float()
     return of_lengths(network, segments, present)
-
-
-def small_net():
-    torch.manual_seed(0)
-    return DAMFFNet(DAMFFConfig(n_mels=16, n_frames=12, hidden=8))
 
 
 def test_a_short_excerpt_is_heard_as_if_it_were_alone():
@@ -337,6 +336,8 @@ def test_settings_no_network_has_are_refused(settings, complaint):
         ("excerpt_s=abc", "excerpt_s is 'abc': expected a number"),
         ("excerpt_s=0.1", "excerpt_s has 0.1 s: expected at least a segment"),
         ("excerpt_s=-1", "excerpt_s is -1: expected a number from 0 up"),
+        ("smoothing_s=-1", "smoothing_s is -1: expected a number from 0 up"),
+        ("smoothing_s=4000", "smoothing_s is 4000: expected at most 7200 segments of 0.5 s"),
         ("batch_size=0", "batch_size is 0: expected a whole number from 1 up"),
         ("batch_size=-1", "batch_size is -1: expected a whole number from 1 up"),
         ("epochs=2.5", "epochs is 2.5: expected a whole number"),

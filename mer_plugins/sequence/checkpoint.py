@@ -17,11 +17,10 @@ from safetensors import SafetensorError, safe_open
 from mer_plugins.errors import CheckpointError
 from mer_plugins.sequence.calibration import Calibration
 from mer_plugins.sequence.front_end import FrontEndConfig, from_settings, to_settings
+from mer_plugins.sequence.smoothing import LONGEST
 from mer_plugins.tensor_files import write_tensors
 
 FORMAT = "mer-plugins checkpoint 1"
-# A made-up width must not take all memory; an hour of half seconds.
-_LONGEST_SMOOTHING = 7200
 C = TypeVar("C")
 Array = npt.NDArray[Any]
 
@@ -191,10 +190,9 @@ def _check(found: Checkpoint, plugin: str, path: Path) -> None:
         )
     if not all(0 < scale < float("inf") for scale in found.std_scale):
         raise CheckpointError(f"{path}: std_scale is {found.std_scale}: expected positive numbers")
-    if not 1 <= found.smoothing <= _LONGEST_SMOOTHING:
+    if not 1 <= found.smoothing <= LONGEST:
         raise CheckpointError(
-            f"{path}: smoothing is {found.smoothing} segments: expected from 1 to "
-            f"{_LONGEST_SMOOTHING}"
+            f"{path}: smoothing is {found.smoothing} segments: expected from 1 to {LONGEST}"
         )
     slope, offset = found.calibration.slope, found.calibration.offset
     if not (all(0 < s < math.inf for s in slope) and all(map(math.isfinite, offset))):

@@ -25,7 +25,13 @@ from mer_plugins.host import load_factory, plugin_host, resource_path
 from mer_plugins.sequence import graphs
 from mer_plugins.sequence.checkpoint import Checkpoint, load_checkpoint
 from mer_plugins.sequence.graphs import Description, Graphs
-from mer_plugins.sequence.networks import OnTensors, build_network, halves, on_arrays
+from mer_plugins.sequence.networks import (
+    OnTensors,
+    build_network,
+    encodes_alone,
+    halves,
+    on_arrays,
+)
 from mer_plugins.sequence.onnx_backend import INPUT, PREFIX, OnnxNetwork
 from mer_plugins.sequence.recipe import Trainable
 
@@ -87,7 +93,7 @@ def _export(network: nn.Module, checkpoint: Checkpoint, training_only: tuple[str
     example = torch.zeros(2, *checkpoint.features.segment_shape)
     with torch.no_grad():
         encoded = encode(example)
-    alone = getattr(network, "segments_independent", True)
+    alone = encodes_alone(network)
     encoder = _graph(_Half(network, encode), example, ["t"]) if alone else None
     head = _graph(_Half(network, decode), torch.stack([encoded] * 2), ["b", "t"])
     description = _describe(checkpoint, training_only, encoder, head)

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ from mer_plugins.sequence.normaliser import Normaliser
 from mer_plugins.sequence.passes import Passes
 from mer_plugins.sequence.plan import Listener, Plan
 from mer_plugins.sequence.processor import has_bfloat16
+from mer_plugins.sequence.recipe import Recipe
 from mer_plugins.sequence.run_folder import RunError
 from mer_plugins.sequence.scores import collection_scores, song_scores
 from mer_plugins.sequence.training import Trainer
@@ -192,22 +194,18 @@ def _begun_from(plan: Plan, held_out: Sequence[LabelledTrack]) -> Checkpoint | N
             f"{leaked[0]}: expected a start from the same folds"
         )
     begun = load_checkpoint(plan.start, plan.plugin)[0]
-    recipe = plan.recipe
-    before, after = (
-        {**to_settings(features), "per_dimension": per_dimension}
-        for features, per_dimension in (
-            (begun.features, begun.per_dimension),
-            (recipe.features, recipe.per_dimension),
-        )
-    )
-    if before != after:
+    if changed := differences(_input_and_form(begun), _input_and_form(plan.recipe)):
         raise CheckpointError(
-            f"{plan.start}: front end or form is another than that to be trained "
-            f"({differences(before, after)}): expected the same"
+            f"{plan.start}: front end or form is another than that to be trained ({changed}): "
+            "expected the same"
         )
     if make_config(type(plan.config), begun.model, plan.start) == plan.config:
         return begun
     return widened(begun, plan.config, plan.trainable, plan.start, plan.recipe.seed)
+
+
+def _input_and_form(of: Checkpoint | Recipe) -> dict[str, Any]:
+    return {**to_settings(of.features), "per_dimension": of.per_dimension}
 
 
 def _leaked(start: Path, held_out: Sequence[LabelledTrack]) -> list[str]:

@@ -33,13 +33,18 @@ class SegmentNetwork(Protocol):
         ...
 
 
+def encodes_alone(network: nn.Module) -> bool:
+    """Tell whether an encoder sees one segment at a time; it does unless the network says not."""
+    return bool(getattr(network, "segments_independent", True))
+
+
 def halves(network: nn.Module) -> tuple[OnTensors, OnTensors]:
     """Return what runs per segment, (t, ...) -> (t, h), and per window, (b, t, h) -> (b, t, d).
 
     Where an encoder sees across segments, it hears a segment otherwise in each window, so the whole
     network runs per window.
     """
-    if getattr(network, "segments_independent", True):
+    if encodes_alone(network):
         segment_network = cast(SegmentNetwork, network)
         return segment_network.encode, segment_network.decode
     return (lambda segments: segments), network
@@ -65,7 +70,7 @@ def of_lengths(network: nn.Module, segments: Tensor, present: Tensor) -> tuple[T
     encoded, estimate : torch.Tensor, shape=(b, t, h) and shape=(b, t, d)
         0 where there is filling.
     """
-    if not getattr(network, "segments_independent", True):
+    if not encodes_alone(network):
         return segments, network(segments)
     encode, decode = halves(network)
     augment = getattr(network, "augment", None)

@@ -19,6 +19,7 @@ from mer_plugins.sequence.distillation import Distillation
 from mer_plugins.sequence.front_end import FrontEndConfig
 from mer_plugins.sequence.logmel import LogMelConfig
 from mer_plugins.sequence.losses import LOSSES
+from mer_plugins.sequence.smoothing import LONGEST
 
 if TYPE_CHECKING:
     from torch import nn
@@ -154,6 +155,11 @@ class Recipe:
             raise ValueError(
                 f"hops_s is {self.hops_s}: expected more than 0 s and at most the window's "
                 f"{self.window_s:g} s"
+            )
+        if self.smoothing > LONGEST:
+            raise ValueError(
+                f"smoothing_s is {self.smoothing_s:g}: expected at most {LONGEST} segments of "
+                f"{self.features.segment_s:g} s"
             )
         lengths = {"window_s": self.window_s, "excerpt_s": self.excerpt_s or self.window_s}
         for name, seconds in [*lengths.items(), *(("hops_s", hop) for hop in self.hops_s)]:

@@ -12,6 +12,10 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
+LONGEST = 7200
+"""Widest average of a checkpoint, in segments, an hour of half seconds: its file is someone else's,
+and a made-up width must not take all memory."""
+
 
 class Smoother:
     """The average around each value as values arrive, the same whatever the size of the parts.
